@@ -1,0 +1,67 @@
+# faas-lambda: OpenFaaS functions, unmodified, on AWS Lambda. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PROGRAM := github.com/faas-lambda/faas-lambda
+
+# bootstrap goes into every package, and the package is the same for the same
+# image: nothing of the machine, the checkout or the time may get into it.
+BOOTSTRAP_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
+BOOTSTRAPS      := $(foreach arch,amd64 arm64,provider/bootstraps/bin/bootstrap-linux-$(arch))
+
+# The race detector needs a C compiler; without one the tests run without it.
+RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+TEST_FLAGS ?=
+
+.PHONY: help build demo test test-peers bench fuzz lint fmt tools clean $(BOOTSTRAPS) bin/faas-lambda bin/fwatchdog
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: $(BOOTSTRAPS) bin/faas-lambda bin/fwatchdog ## build bin/faas-lambda (with bootstrap for amd64 and arm64 inside) and bin/fwatchdog
+
+$(BOOTSTRAPS): provider/bootstraps/bin/bootstrap-linux-%:
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(BOOTSTRAP_FLAGS) -o $@ ./bootstrap
+
+bin/faas-lambda: $(BOOTSTRAPS)
+	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./provider
+
+bin/fwatchdog:
+	@CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./watchdog/fwatchdog
+
+demo: build ## deploy and invoke function images on the embedded AWS: no account, no Docker
+	@$(GO) run ./integration/demo -bin bin
+
+test: build tools ## every test, from unit to the whole line with real processes
+	$(GO) vet ./...
+	$(GO) test $(RACE) -timeout 20m $(TEST_FLAGS) ./...
+
+tools:
+	@integration/tools.sh aws
+
+test-peers: build ## run the cases of faas-cli and the watchdogs with the real programs: make test-peers PEERS=DIR
+	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }
+	PEERS=$(abspath $(PEERS)) $(GO) test -count=1 -v -run 'Peer' ./integration ./watchdog/...
+
+bench: build ## figures side by side: bootstrap against aws-lambda-go, packaging against skopeo + umoci + zip
+	@integration/tools.sh bench
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./integration/bench
+
+fuzz: ## each fuzz test for FUZZTIME (10s)
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep ^Fuzz); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} $$pkg || exit 1; \
+	  done; done
+
+lint: ## gofmt, go vet and golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+
+fmt: ## format the code
+	gofmt -w .
+
+clean: ## remove what build made
+	rm -rf bin $(BOOTSTRAPS)

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs the programs that tests and benchmarks run beside ours, where they
+# are missing: tools.sh aws | bench. As root from Debian's packages; awscli
+# otherwise from PyPI into bin/aws-venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+apt() {
+  if [ "$(id -u)" = 0 ]; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends "$@" >/dev/null
+  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    sudo apt-get update -qq
+    sudo DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends "$@" >/dev/null
+  else
+    return 1
+  fi
+}
+
+works() {
+  local program
+  program=$(type -P "$1") && "$program" --version >/dev/null 2>&1
+}
+
+aws() {
+  if works aws || [ -x bin/aws-venv/bin/aws ]; then return; fi
+  echo "installing awscli, the Lambda client that the tests use beside Go's SDK"
+  apt awscli && works aws && return
+  python3 -m venv bin/aws-venv && bin/aws-venv/bin/pip install --quiet awscli && return
+  echo "the tests need the AWS CLI: install Debian's package awscli" >&2
+  exit 1
+}
+
+bench() {
+  local missing=() tool
+  for tool in skopeo umoci zip; do
+    type -P "$tool" >/dev/null || missing+=("$tool")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  apt "${missing[@]}" && return
+  echo "make bench compares with ${missing[*]}: install Debian's packages of these names" >&2
+  exit 1
+}
+
+for tool in "$@"; do "$tool"; done
