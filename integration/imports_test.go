@@ -1,0 +1,103 @@
+package integration
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/faas-lambda/faas-lambda/"
+
+// mayImport is the table of docs/architecture.md: who may import what of this
+// repository. A pattern ending in /... stands for the package and all below it.
+var mayImport = []struct {
+	pkg     string
+	allowed []string
+}{
+	{"watchdog/fwatchdog", []string{"watchdog", "bootstrap/..."}},
+	{"watchdog", nil},
+	{"bootstrap/launch", nil},
+	{"bootstrap/event", nil},
+	{"bootstrap/runtimeapi", nil},
+	{"bootstrap/...", []string{"bootstrap/...", "watchdog"}},
+	{"layers", nil},
+	{"layers/image", []string{"layers"}},
+	{"layers/flatten", []string{"layers", "layers/image"}},
+	{"layers/relocate", []string{"layers"}},
+	{"layers/bundle", []string{"layers", "bootstrap/launch"}},
+	{"emulator/sandbox", nil},
+	{"emulator", []string{"emulator/sandbox"}},
+	{"provider/config", nil},
+	{"provider/bootstraps", nil},
+	{"provider/backend", nil},
+	{"provider/backend/aws", []string{"provider/backend", "provider/backend/backendtest", "layers/...", "bootstrap/launch"}},
+	{"provider/backend/...", []string{"provider/backend/..."}},
+	{"provider/api", []string{"provider/backend", "provider/backend/memory"}},
+	{"provider", []string{"provider/...", "emulator"}},
+	{"integration/...", []string{"..."}},
+}
+
+// onlyImporter names packages outside this repository that one part alone may
+// import, tests left aside.
+var onlyImporter = map[string]string{
+	"github.com/aws/aws-sdk-go-v2": "provider/backend/aws",
+	"go.podman.io/image":           "layers/image",
+}
+
+func TestImportsKeepTheHouseRules(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; packages++ {
+		var p struct {
+			ImportPath, Dir                    string
+			Imports, TestImports, XTestImports []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkg := strings.TrimPrefix(p.ImportPath, module)
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if own, ok := strings.CutPrefix(imported, module); ok && own != pkg && !allowed(pkg, own) {
+				t.Errorf("%s imports %s, which the house rules do not allow", pkg, own)
+			}
+		}
+		for _, imported := range p.Imports {
+			for library, importer := range onlyImporter {
+				if strings.HasPrefix(imported, library) && pkg != importer && !strings.HasPrefix(pkg, "integration") {
+					t.Errorf("%s imports %s: only %s may", pkg, imported, importer)
+				}
+			}
+		}
+	}
+	if packages < len(mayImport)/2 {
+		t.Errorf("go list found %d packages: the test looked at the wrong tree", packages)
+	}
+}
+
+// allowed says whether pkg may import own, by the first line that fits pkg.
+func allowed(pkg, own string) bool {
+	for _, rule := range mayImport {
+		if matches(rule.pkg, pkg) {
+			return slices.ContainsFunc(rule.allowed, func(pattern string) bool { return matches(pattern, own) })
+		}
+	}
+	return false
+}
+
+func matches(pattern, pkg string) bool {
+	if pattern == "..." {
+		return true
+	}
+	prefix, below := strings.CutSuffix(pattern, "/...")
+	return pkg == prefix || below && strings.HasPrefix(pkg, prefix+"/")
+}
