@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
+	"github.com/faas-lambda/faas-lambda/integration/functions/picture"
 )
 
 // function is one deployment of the demo with the calls that it must answer.
@@ -26,27 +27,18 @@ type call struct {
 	want        []byte
 }
 
-// picture is a PNG that the functions echo and the demo compares: every byte
-// value is in it.
-var picture = func() []byte {
-	b := []byte("\x89PNG\r\n\x1a\n")
-	for i := range 4096 {
-		b = append(b, byte(i), byte(i>>8), byte(i*7))
-	}
-	return b
-}()
-
 var functions = []function{
 	{"web", "A Go function in an image shaped like the golang-middleware template's", []call{
 		{"/", "text/plain", []byte("world"), "text/html; charset=utf-8", []byte("<h1>Hello, world!</h1>\n")},
-		{"/echo", "image/png", picture, "image/png", picture},
+		{"/image.png", "text/plain", nil, "image/png", picture.PNG()},
+		{"/echo", "image/png", picture.PNG(), "image/png", picture.PNG()},
 	}},
 	{"go-lambda", "The same from our own template, templates/template/go-lambda", []call{
 		{"/", "text/plain", []byte("world"), "text/html; charset=utf-8", []byte("<p>Hello, world!</p>\n")},
 	}},
 	{"cat", "A classic watchdog image: one process for each request, fprocess=cat", []call{
 		{"/", "text/plain", []byte("any bytes\n"), "text/plain", []byte("any bytes\n")},
-		{"/", "image/png", picture, "image/png", picture},
+		{"/", "image/png", picture.PNG(), "image/png", picture.PNG()},
 	}},
 }
 

@@ -4,13 +4,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"html"
-	"image"
-	"image/color"
-	"image/png"
 	"io"
 	"log"
 	"net"
@@ -18,12 +14,14 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/integration/functions/picture"
 )
 
 func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", page)
-	mux.HandleFunc("/image.png", picture)
+	mux.HandleFunc("/image.png", imagePNG)
 	mux.HandleFunc("/echo", echo)
 	mux.HandleFunc("/request", request)
 	mux.HandleFunc("/status/{code}", status)
@@ -53,24 +51,10 @@ func page(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "<h1>Hello, %s!</h1>\n", html.EscapeString(string(body)))
 }
 
-// Picture draws the PNG that /image.png answers: the same bytes at each call.
-func Picture() []byte {
-	img := image.NewRGBA(image.Rect(0, 0, 64, 64))
-	for y := range 64 {
-		for x := range 64 {
-			img.Set(x, y, color.RGBA{R: uint8(4 * x), G: uint8(4 * y), B: uint8(x ^ y), A: 255})
-		}
-	}
-	var out bytes.Buffer
-	if err := png.Encode(&out, img); err != nil {
-		log.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-func picture(w http.ResponseWriter, _ *http.Request) {
+// imagePNG answers a PNG.
+func imagePNG(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "image/png")
-	_, _ = w.Write(Picture())
+	_, _ = w.Write(picture.PNG())
 }
 
 // echo answers the request's body and content type.
