@@ -1,0 +1,133 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/faas-lambda/faas-lambda/bootstrap/event"
+	"github.com/faas-lambda/faas-lambda/bootstrap/runtimeapi"
+	"github.com/faas-lambda/faas-lambda/watchdog"
+)
+
+// heldMost is the longest answer that is held to be sent whole. Lambda takes
+// 6 MiB + 100 B.
+const heldMost = 6<<20 + 100
+
+var errTooLarge = fmt.Errorf("answer is longer than the %d bytes that Lambda takes", heldMost)
+
+// answer is an invocation's answer as an http.ResponseWriter. It writes to the
+// API as the function writes, or holds the answer where its shape needs that.
+type answer struct {
+	ctx    context.Context // of the invocation that an answer is, as http.Request has one
+	api    *runtimeapi.Client
+	id     string
+	event  *event.Event
+	stream bool
+
+	header http.Header
+	status int // 0: not begun
+	out    *runtimeapi.Response
+	held   []byte
+	err    error // of the API
+	failed error // why the watchdog gave up, see Fail
+	broken bool  // it gave up after the answer had begun
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header {
+	if a.header == nil {
+		a.header = make(http.Header, 16)
+	}
+	return a.header
+}
+
+// WriteHeader begins the answer. Interim answers are not passed on: Lambda has
+// no place for them.
+func (a *answer) WriteHeader(status int) {
+	if a.status != 0 || status < 200 {
+		return
+	}
+	a.status = status
+	switch {
+	case !a.stream:
+	case a.event.Shape != event.Raw:
+		if a.out, a.err = a.api.Respond(a.ctx, a.id, event.StreamType); a.err == nil {
+			multi := a.event.Shape == event.Enveloped
+			_, a.err = a.out.Write(event.AppendPrelude(make([]byte, 0, 1024), status, a.Header(), multi))
+		}
+	case a.failed == nil: // else there is an error to report instead
+		a.out, a.err = a.api.Respond(a.ctx, a.id, a.Header().Get("Content-Type"))
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	switch {
+	case a.err != nil:
+		return 0, a.err
+	case a.event.Method == http.MethodHead && a.event.Shape != event.Raw:
+		return len(p), nil
+	case a.stream && a.out != nil:
+		var n int
+		n, a.err = a.out.Write(p)
+		return n, a.err
+	case a.stream:
+		return len(p), nil
+	case len(a.held)+len(p) > heldMost:
+		a.Fail(errTooLarge)
+		return 0, errTooLarge
+	}
+	a.held = append(a.held, p...)
+	return len(p), nil
+}
+
+// Flush implements http.Flusher.
+func (a *answer) Flush() {
+	if a.out != nil && a.err == nil {
+		a.err = a.out.Flush()
+	}
+}
+
+// Fail implements watchdog.Failer.
+func (a *answer) Fail(err error) {
+	if a.failed == nil {
+		a.failed, a.broken = err, a.status != 0
+	}
+}
+
+// finish sends what is left of the answer. Its error is the API's.
+func (a *answer) finish() error {
+	if a.failed == nil {
+		a.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case a.out != nil && a.err == nil && a.broken:
+		return a.out.Fail(failure(a.failed))
+	case a.out != nil:
+		return a.out.Close()
+	case a.err != nil:
+		return a.err
+	case a.failed != nil && (a.broken || a.event.Shape == event.Raw):
+		return a.api.Fail(a.ctx, a.id, failure(a.failed))
+	}
+	return a.api.RespondWhole(a.ctx, a.id, "application/json", event.Whole(a.status, a.header, a.held)...)
+}
+
+// failure names why the watchdog gave up.
+func failure(err error) runtimeapi.Failure {
+	f := runtimeapi.Failure{Type: "Function.RequestFailed", Message: err.Error()}
+	switch {
+	case errors.Is(err, errTooLarge):
+		f.Type = "Function.ResponseSizeTooLarge"
+	case errors.Is(err, watchdog.ErrTimeout):
+		f.Type = "Function.Timeout"
+	case errors.Is(err, watchdog.ErrStart):
+		f.Type = "Function.StartFailed"
+	case errors.Is(err, watchdog.ErrExited):
+		f.Type = "Function.ProcessExited"
+	}
+	return f
+}

@@ -1,0 +1,131 @@
+package emulator
+
+import (
+	"net/http"
+
+	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
+)
+
+// minUnreserved is what reserved concurrency must leave to the functions that have none.
+const minUnreserved = 100
+
+// reserved is the sum of all reserved concurrency but that of one function. The caller holds s.mu.
+func (s *Server) reserved(except string) int {
+	sum := 0
+	for name, f := range s.functions {
+		if f.Reserved != nil && name != except {
+			sum += *f.Reserved
+		}
+	}
+	return sum
+}
+
+// withoutQualifier finds the function of a concurrency operation and runs act on a copy that is saved if it says so. detail is appended to
+// the ARN of a function that is not there.
+func (s *Server) withoutQualifier(target, detail string, act func(f *function) (save bool, err error)) error {
+	r, err := s.named(target, "")
+	if err != nil {
+		return err
+	}
+	if r.qualifier != "" {
+		return invalidParameter("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. " +
+			"Please specify either a function name or an unqualified function ARN.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[r.name]
+	if f == nil {
+		r.qualifier = detail
+		return s.missing(r)
+	}
+	changed := *f
+	save, err := act(&changed)
+	if err != nil || !save {
+		return err
+	}
+	if err := s.store.save(&changed); err != nil {
+		return err
+	}
+	*f = changed
+	return nil
+}
+
+func (s *Server) putConcurrency(w http.ResponseWriter, r *http.Request, target string) error {
+	var in struct{ ReservedConcurrentExecutions *int }
+	if err := readJSON(r, "PutFunctionConcurrency", &in); err != nil {
+		return err
+	}
+	var c constraints
+	c.required("reservedConcurrentExecutions", in.ReservedConcurrentExecutions != nil)
+	c.between("reservedConcurrentExecutions", in.ReservedConcurrentExecutions, 0, 1<<30)
+	if err := c.err(); err != nil {
+		return err
+	}
+	wanted := *in.ReservedConcurrentExecutions
+	err := s.withoutQualifier(target, latest, func(f *function) (bool, error) {
+		// A function may always be switched off; else an account with a limit below the minimum could do nothing.
+		if wanted > 0 && s.opts.Concurrency-s.reserved(f.Config.FunctionName)-wanted < minUnreserved {
+			refused := invalidParameter("Specified ReservedConcurrentExecutions for function decreases account's "+
+				"UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
+			refused.plain = true
+			return false, refused
+		}
+		f.Reserved = &wanted
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]int{"ReservedConcurrentExecutions": wanted})
+	return nil
+}
+
+func (s *Server) getConcurrency(w http.ResponseWriter, _ *http.Request, target string) error {
+	out := map[string]int{}
+	err := s.withoutQualifier(target, "", func(f *function) (bool, error) {
+		if f.Reserved != nil {
+			out["ReservedConcurrentExecutions"] = *f.Reserved
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, out)
+	return nil
+}
+
+func (s *Server) deleteConcurrency(w http.ResponseWriter, _ *http.Request, target string) error {
+	err := s.withoutQualifier(target, latest, func(f *function) (bool, error) {
+		f.Reserved = nil
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// totalCodeSize is the account's quota of code.
+const totalCodeSize = 80_530_636_800
+
+func (s *Server) accountSettings(w http.ResponseWriter, _ *http.Request, _ string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var size int64
+	for _, f := range s.functions {
+		size += f.Config.CodeSize
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"AccountLimit": map[string]int64{
+			"TotalCodeSize":                  totalCodeSize,
+			"CodeSizeUnzipped":               sandbox.MaxUnpacked,
+			"CodeSizeZipped":                 maxZip,
+			"ConcurrentExecutions":           int64(s.opts.Concurrency),
+			"UnreservedConcurrentExecutions": int64(s.opts.Concurrency - s.reserved("")),
+		},
+		"AccountUsage": map[string]int64{"TotalCodeSize": size, "FunctionCount": int64(len(s.functions))},
+	})
+	return nil
+}

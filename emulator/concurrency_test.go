@@ -1,0 +1,208 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+func (h *harness) reserve(name string, n int32) error {
+	_, err := h.client.PutFunctionConcurrency(h.t.Context(), &lambda.PutFunctionConcurrencyInput{FunctionName: aws.String(name), ReservedConcurrentExecutions: aws.Int32(n)})
+	return err
+}
+
+func wantThrottle(t *testing.T, err error, reason types.ThrottleReason) {
+	t.Helper()
+	wantError(t, err, "TooManyRequestsException", "Rate Exceeded.")
+	var throttle *types.TooManyRequestsException
+	if !errors.As(err, &throttle) || throttle.Reason != reason || aws.ToString(throttle.RetryAfterSeconds) != "1" {
+		t.Errorf("throttle = %+v, want reason %s", throttle, reason)
+	}
+}
+
+func TestReservedConcurrency(t *testing.T) {
+	h := start(t, Options{})
+	h.deploy("f", nil)
+	const refused = "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."
+	wantError(t, h.reserve("f", 901), "InvalidParameterValueException", refused)
+	wantError(t, h.reserve("doesnotexist", 1), "ResourceNotFoundException", "Function not found: "+testARN+"doesnotexist:$LATEST")
+	wantError(t, h.reserve(testARN+"f:$LATEST", 1), "InvalidParameterValueException", "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.")
+	if err := h.reserve("f", 900); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := h.client.GetAccountSettings(t.Context(), nil)
+	if err != nil || *settings.AccountLimit.UnreservedConcurrentExecutions != 100 || settings.AccountLimit.ConcurrentExecutions != 1000 || settings.AccountUsage.FunctionCount != 1 || settings.AccountUsage.TotalCodeSize != int64(len(packed())) {
+		t.Errorf("settings = %+v %+v, %v", settings.AccountLimit, settings.AccountUsage, err)
+	}
+	if err := h.reserve("f", 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.tryInvoke(t.Context(), "f", "{}")
+	wantThrottle(t, err, types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded)
+	got, err := h.client.GetFunctionConcurrency(t.Context(), &lambda.GetFunctionConcurrencyInput{FunctionName: aws.String("f")})
+	if err != nil || got.ReservedConcurrentExecutions == nil || *got.ReservedConcurrentExecutions != 0 {
+		t.Errorf("concurrency = %+v, %v", got, err)
+	}
+	if _, err := h.client.DeleteFunctionConcurrency(t.Context(), &lambda.DeleteFunctionConcurrencyInput{FunctionName: aws.String("f")}); err != nil {
+		t.Fatal(err)
+	}
+	got, err = h.client.GetFunctionConcurrency(t.Context(), &lambda.GetFunctionConcurrencyInput{FunctionName: aws.String("f")})
+	if err != nil || got.ReservedConcurrentExecutions != nil {
+		t.Errorf("concurrency = %+v, %v", got, err)
+	}
+	h.invoke("f", "{}")
+}
+
+// Two invocations at a time run in two sandboxes; a third is one too many.
+func TestConcurrencyLimit(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		account  int
+		reserved int32
+		reason   types.ThrottleReason
+	}{
+		{"reserved", 1000, 2, types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded},
+		{"account", 2, 0, types.ThrottleReasonConcurrentInvocationLimitExceeded},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := start(t, Options{Concurrency: test.account})
+			s := shake(h)
+			h.deploy("f", nil)
+			if test.reserved > 0 {
+				if err := h.reserve("f", test.reserved); err != nil {
+					t.Fatal(err)
+				}
+			}
+			errs := make(chan error, 2)
+			for i := range 2 {
+				go func() {
+					_, err := h.tryInvoke(t.Context(), "f", fmt.Sprintf(`{"Do":"get","Wait":"%s/%d"}`, inside, i))
+					errs <- err
+				}()
+			}
+			<-s.reached
+			<-s.reached
+			_, err := h.tryInvoke(t.Context(), "f", "{}")
+			wantThrottle(t, err, test.reason)
+			s.goOn <- struct{}{}
+			s.goOn <- struct{}{}
+			for range 2 {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			h.invoke("f", "{}")
+		})
+	}
+}
+
+// One at a time with a limit of one never throttles: an answer means that the sandbox is free.
+func TestOneAfterTheOther(t *testing.T) {
+	h := start(t, Options{})
+	h.deploy("f", nil)
+	if err := h.reserve("f", 1); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if _, err := h.client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte(`1`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// An invocation that began before an update ends on the old version; the next runs the new one.
+func TestUpdateInFlight(t *testing.T) {
+	h := start(t, Options{})
+	s := shake(h)
+	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment = vars("WHICH", "old") })
+	done := make(chan error)
+	go func() {
+		_, err := h.tryInvoke(t.Context(), "f", `{"Do":"get","Wait":"`+inside+`/"}`)
+		done <- err
+	}()
+	<-s.reached
+	_, err := h.client.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("f"), Environment: vars("WHICH", "new")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.updated("f")
+	if got := string(h.invoke("f", `{"Do":"sh","Text":"echo $WHICH"}`).Payload); got != "new" {
+		t.Errorf("answer = %q", got)
+	}
+	s.goOn <- struct{}{}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	waitFor(t, "the old sandbox closed", func() bool {
+		h.fleet.mu.Lock()
+		defer h.fleet.mu.Unlock()
+		q := h.fleet.squads["f"]
+		return q.busy == 0 && len(q.idle) == 1
+	})
+}
+
+// Many clients of several functions at once, with updates going on.
+func TestManyAtOnce(t *testing.T) {
+	h := start(t, Options{Concurrency: 8})
+	for i := range 3 {
+		h.deploy(fmt.Sprintf("f%d", i), nil)
+	}
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			for j := range 20 {
+				want := fmt.Sprintf(`"%d-%d"`, i, j)
+				out, err := h.tryInvoke(t.Context(), fmt.Sprintf("f%d", (i+j)%3), want)
+				var throttle *types.TooManyRequestsException
+				if errors.As(err, &throttle) {
+					continue
+				}
+				if err != nil || string(out.Payload) != want || out.FunctionError != nil {
+					t.Errorf("%v, %v; want %s", out, err, want)
+				}
+			}
+		})
+	}
+	for range 5 {
+		_, err := h.client.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("f0"), Description: aws.String("again")})
+		if err != nil {
+			t.Error(err)
+		}
+		h.updated("f0")
+	}
+	wg.Wait()
+}
+
+func TestIdleIsBounded(t *testing.T) {
+	f := newFleet(withDefaults(Options{}).Logger)
+	version := &live{ID: "1"}
+	var leases []*lease
+	for range 3 {
+		l, err := f.acquire("f", version, nil, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leases = append(leases, l)
+	}
+	_, err := f.acquire("f", version, nil, 3)
+	wantReason(t, err, "ConcurrentInvocationLimitExceeded")
+	for _, l := range leases {
+		f.release(l)
+	}
+	if f.unreserved != 0 || f.squads["f"].busy != 0 || len(f.leases) != 0 {
+		t.Errorf("fleet = %+v", f)
+	}
+}
+
+func wantReason(t *testing.T, err error, reason string) {
+	t.Helper()
+	var api *apiError
+	if !errors.As(err, &api) || api.reason != reason {
+		t.Errorf("error = %v, want reason %s", err, reason)
+	}
+}

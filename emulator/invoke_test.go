@@ -1,0 +1,354 @@
+package emulator
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
+)
+
+func tailOf(t testing.TB, out *lambda.InvokeOutput) string {
+	t.Helper()
+	tail, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(tail)
+}
+
+func TestInvoke(t *testing.T) {
+	h := start(t, Options{})
+	h.deploy("echo", nil)
+	cold := tailOf(t, h.invoke("echo", `{}`))
+	warm := h.invoke("echo", `{"Do":"print","Text":"hello\n"}`)
+	if got := string(warm.Payload); got != `{"Do":"print","Text":"hello\n"}` || warm.FunctionError != nil || aws.ToString(warm.ExecutedVersion) != "$LATEST" {
+		t.Errorf("answer = %q %q %q", got, aws.ToString(warm.FunctionError), aws.ToString(warm.ExecutedVersion))
+	}
+	const id = `[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`
+	const ms = `\d+\.\d\d ms\t`
+	reportLine := `REPORT RequestId: ` + id + `\tDuration: ` + ms + `Billed Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: \d+ MB\t`
+	for _, test := range []struct{ name, log, want string }{
+		{"cold", cold, `^INIT_START Runtime Version: .*\nSTART RequestId: ` + id + ` Version: \$LATEST\nresponse 202\nEND RequestId: ` + id + `\n` + reportLine + `Init Duration: ` + ms + `\n$`},
+		{"warm", tailOf(t, warm), `^START RequestId: ` + id + ` Version: \$LATEST\nhello\nresponse 202\nEND RequestId: ` + id + `\n` + reportLine + `\n$`},
+	} {
+		if !regexp.MustCompile(test.want).MatchString(test.log) {
+			t.Errorf("%s log:\n%s", test.name, test.log)
+		}
+	}
+	if got := h.log.String(); !strings.Contains(got, "\necho: hello\n") {
+		t.Errorf("log output:\n%s", got)
+	}
+}
+
+func TestInvokeFailures(t *testing.T) {
+	h := start(t, Options{})
+	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(1); in.MemorySize = aws.Int32(128) })
+	for _, test := range []struct{ name, payload, want, log string }{
+		{"posted", `{"Do":"fail","Text":"no"}`, `^{"errorMessage":"no","errorType":"errorString"}$`, `\tStatus: error\tError Type: Function.Failed\t`},
+		{"exit", `{"Do":"exit","N":5}`, `^{"errorType":"Runtime.ExitError","errorMessage":"RequestId: \S+ Error: Runtime exited with error: exit status 5"}$`, `\tStatus: error\tError Type: Runtime.ExitError\t`},
+		{"exit 0", `{"Do":"exit"}`, `^{"errorType":"Runtime.ExitError","errorMessage":"RequestId: \S+ Error: Runtime exited without providing a reason"}$`, `Status: error`},
+		{"timeout", `{"Do":"sleep","N":60000}`, `^{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 1.00 seconds"}$`, `Z \S+ Task timed out after 1.00 seconds\n(.|\n)*Duration: 1\d\d\d\.\d\d ms(.|\n)*\tStatus: timeout\t`},
+		{"after the timeout", `{"Do":"nothing"}`, `^{"Do":"nothing"}$`, `Init Duration`},
+		{"too large", fmt.Sprintf(`{"Do":"big","N":%d}`, sandbox.MaxResponse+1), `^{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)."}$`, `response 413`},
+		{"streamed too large", `{"Do":"stream","Text":"fill"}`, `Function.ResponseSizeTooLarge`, ``},
+		{"breaks in the middle", `{"Do":"stream","N":1,"Text":"break"}`, `^{"errorMessage":"in the middle"}$`, ``},
+		{"dies in the middle", `{"Do":"stream","N":1,"Text":"die"}`, `exit status 7`, ``},
+		{"streamed", `{"Do":"stream","N":2}`, "^chunk 0\nchunk 1\n$", ``},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out := h.invoke("f", test.payload)
+			if !regexp.MustCompile(test.want).Match(out.Payload) {
+				t.Errorf("answer = %.300s", out.Payload)
+			}
+			wantFailed := !strings.HasPrefix(test.want, `^{"Do"`) && !strings.HasPrefix(test.want, "^chunk")
+			if failed := aws.ToString(out.FunctionError) == "Unhandled"; failed != wantFailed || out.StatusCode != 200 {
+				t.Errorf("function error = %q, status %d", aws.ToString(out.FunctionError), out.StatusCode)
+			}
+			if tail := tailOf(t, out); !regexp.MustCompile(test.log).MatchString(tail) {
+				t.Errorf("log:\n%s", tail)
+			}
+		})
+	}
+}
+
+func TestOutOfMemory(t *testing.T) {
+	h := start(t, Options{})
+	if !h.host.MemoryLimited() {
+		t.Log("no memory cgroup here: nothing to see")
+		return
+	}
+	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.MemorySize = aws.Int32(128) })
+	out := h.invoke("f", `{"Do":"eat","N":300}`)
+	if !strings.Contains(string(out.Payload), "Runtime exited with error: signal: killed") || !strings.Contains(string(out.Payload), "Runtime.ExitError") {
+		t.Errorf("answer = %s", out.Payload)
+	}
+	if tail := tailOf(t, out); !strings.Contains(tail, "Max Memory Used: 128 MB") || !strings.Contains(tail, "Error Type: Runtime.OutOfMemory") {
+		t.Errorf("log:\n%s", tail)
+	}
+}
+
+func TestInitFailures(t *testing.T) {
+	h := start(t, Options{})
+	h.initTimeout = 2 * time.Second
+	for _, test := range []struct {
+		name, init, want string
+		code             []byte
+		runtime          types.Runtime
+		inits            int // how many starts the log tells of
+	}{
+		{"exits", "exit", `Runtime exited with error: exit status 3`, nil, types.RuntimeProvidedal2023, 2},
+		{"errs", "error", `{"errorMessage":"bad config","errorType":"Function.Config"}`, nil, types.RuntimeProvidedal2023, 2},
+		{"hangs", "hang", `Task timed out after 1.00 seconds`, nil, types.RuntimeProvidedal2023, 2},
+		{"nobootstrap", "", `Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]`, zipOf(t, map[string][]byte{"f": nil}), types.RuntimeProvidedal2023, 2},
+		{"python", "", `custom runtimes only (provided.al2023, provided.al2), not python3.12`, nil, types.RuntimePython312, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := &harness{Server: h.Server, t: t, client: h.client, log: h.log}
+			h.deploy(test.name, func(in *lambda.CreateFunctionInput) {
+				in.Timeout, in.Runtime = aws.Int32(1), test.runtime
+				in.Environment = &types.Environment{Variables: map[string]string{"INIT": test.init}}
+				if test.code != nil {
+					in.Code.ZipFile = test.code
+				}
+			})
+			out := h.invoke(test.name, `{}`)
+			if !strings.Contains(string(out.Payload), test.want) || out.FunctionError == nil {
+				t.Errorf("answer = %s", out.Payload)
+			}
+			if tail := tailOf(t, out); strings.Count(tail, "INIT_REPORT") != test.inits {
+				t.Errorf("log:\n%s", tail)
+			}
+		})
+	}
+}
+
+// A function that fails to start once is started again within its first invocation.
+func TestInitAgain(t *testing.T) {
+	h := start(t, Options{})
+	first := true
+	h.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if first {
+			first = false
+			w.WriteHeader(http.StatusTeapot)
+		}
+	})
+	h.deploy("f", func(in *lambda.CreateFunctionInput) {
+		in.Environment = &types.Environment{Variables: map[string]string{"INIT": "exit-once"}}
+	})
+	out := h.invoke("f", `"hi"`)
+	if string(out.Payload) != `"hi"` || out.FunctionError != nil {
+		t.Errorf("answer = %s", out.Payload)
+	}
+	if tail := tailOf(t, out); strings.Count(tail, "INIT_REPORT") != 1 || !strings.Contains(tail, "Phase: init\tStatus: error\tError Type: Runtime.ExitError") {
+		t.Errorf("log:\n%s", tail)
+	}
+}
+
+func TestPayloads(t *testing.T) {
+	h := start(t, Options{})
+	h.deploy("f", nil)
+	invoke := func(in *lambda.InvokeInput) (*lambda.InvokeOutput, error) {
+		in.FunctionName = aws.String("f")
+		return h.client.Invoke(t.Context(), in)
+	}
+	t.Run("none", func(t *testing.T) {
+		out, err := invoke(&lambda.InvokeInput{})
+		if err != nil || string(out.Payload) != "{}" {
+			t.Errorf("answer = %v, %v", out, err)
+		}
+	})
+	t.Run("largest", func(t *testing.T) {
+		payload := []byte(`"` + strings.Repeat("x", maxSyncPayload-2) + `"`)
+		out, err := invoke(&lambda.InvokeInput{Payload: payload})
+		if err != nil || len(out.Payload) != len(payload) {
+			t.Errorf("error = %v", err)
+		}
+	})
+	for _, test := range []struct {
+		name, payload, code, message string
+		kind                         types.InvocationType
+	}{
+		{"too large", `"` + strings.Repeat("x", maxSyncPayload) + `"`, "RequestTooLargeException", "6291458 byte payload is too large for the RequestResponse invocation type (limit 6291456 bytes)", ""},
+		{"too large for Event", `"` + strings.Repeat("x", maxAsyncPayload) + `"`, "RequestTooLargeException", "for the Event invocation type (limit 1048576 bytes)", types.InvocationTypeEvent},
+		{"a word", `hello`, "InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json: Unrecognized token 'hello': was expecting", ""},
+		{"cut off", `{"a":`, "InvalidRequestContentException", "Unexpected end-of-input", ""},
+		{"wrong character", `{"a":}`, "InvalidRequestContentException", "Unexpected character ('}' (code 125))", ""},
+		{"not JSON, Event", `hello`, "InvalidRequestContentException", "Could not parse", types.InvocationTypeEvent},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := invoke(&lambda.InvokeInput{Payload: []byte(test.payload), InvocationType: test.kind})
+			wantError(t, err, test.code, test.message)
+		})
+	}
+	t.Run("client context", func(t *testing.T) {
+		out, err := invoke(&lambda.InvokeInput{Payload: []byte(`{"Do":"headers"}`), ClientContext: aws.String(base64.StdEncoding.EncodeToString([]byte(`{"client":1}`)))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var headers http.Header
+		if err := json.Unmarshal(out.Payload, &headers); err != nil {
+			t.Fatal(err)
+		}
+		if got := headers.Get("Lambda-Runtime-Client-Context"); got != `{"client":1}` {
+			t.Errorf("client context = %q", got)
+		}
+		if got := headers.Get("Lambda-Runtime-Trace-Id"); !regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`).MatchString(got) {
+			t.Errorf("trace id = %q", got)
+		}
+		_, err = invoke(&lambda.InvokeInput{ClientContext: aws.String("no base64!")})
+		wantError(t, err, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
+	})
+	t.Run("dry run", func(t *testing.T) {
+		out, err := invoke(&lambda.InvokeInput{InvocationType: types.InvocationTypeDryRun})
+		if err != nil || out.StatusCode != 204 {
+			t.Errorf("answer = %v, %v", out, err)
+		}
+	})
+}
+
+// handshake is an API inside the sandboxes by which a function tells the test where it is and waits for it.
+type handshake struct {
+	reached chan string
+	goOn    chan struct{}
+}
+
+func shake(h *harness) *handshake {
+	s := &handshake{reached: make(chan string), goOn: make(chan struct{})}
+	h.handler = s
+	return s
+}
+
+func (s *handshake) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	select {
+	case s.reached <- r.URL.Path:
+	case <-r.Context().Done():
+		return
+	}
+	select {
+	case <-s.goOn:
+	case <-r.Context().Done():
+	}
+}
+
+const inside = "http://169.254.100.1:9002"
+
+// Each chunk is at the client while the function waits for it to be there.
+func TestStream(t *testing.T) {
+	h := start(t, Options{})
+	s := shake(h)
+	h.deploy("f", nil)
+	out, err := h.client.InvokeWithResponseStream(t.Context(), &lambda.InvokeWithResponseStreamInput{
+		FunctionName: aws.String("f"), Payload: []byte(`{"Do":"stream","N":3,"Wait":"` + inside + `"}`), LogType: types.LogTypeTail,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := out.GetStream().Events()
+	for i := range 3 {
+		chunk, ok := (<-events).(*types.InvokeWithResponseStreamResponseEventMemberPayloadChunk)
+		if !ok || string(chunk.Value.Payload) != fmt.Sprintf("chunk %d\n", i) {
+			t.Fatalf("event %d = %+v", i, chunk)
+		}
+		<-s.reached
+		s.goOn <- struct{}{}
+	}
+	end, ok := (<-events).(*types.InvokeWithResponseStreamResponseEventMemberInvokeComplete)
+	if !ok || end.Value.ErrorCode != nil {
+		t.Fatalf("end = %+v", end)
+	}
+	if tail, err := base64.StdEncoding.DecodeString(aws.ToString(end.Value.LogResult)); err != nil || !strings.Contains(string(tail), "REPORT") {
+		t.Errorf("log = %q, %v", tail, err)
+	}
+	if err := out.GetStream().Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStreamEnds(t *testing.T) {
+	h := start(t, Options{})
+	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(1) })
+	for _, test := range []struct{ name, payload, body, code, details string }{
+		{"buffered runtime", `{"a":1}`, `{"a":1}`, "", ""},
+		{"function error", `{"Do":"fail","Text":"no"}`, "", "Unhandled", `{"errorMessage":"no","errorType":"errorString"}`},
+		{"timeout", `{"Do":"sleep","N":60000}`, "", "Unhandled", "Task timed out after 1.00 seconds"},
+		{"breaks in the middle", `{"Do":"stream","N":1,"Text":"break"}`, "chunk 0\n", "Unhandled", "in the middle"},
+		{"dies in the middle", `{"Do":"stream","N":1,"Text":"die"}`, "", "Unhandled", "Runtime exited with error: exit status 7"},
+		{"more than 6 MB", `{"Do":"stream","Text":"fill"}`, strings.Repeat("\x00", 7<<20), "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out, err := h.client.InvokeWithResponseStream(t.Context(), &lambda.InvokeWithResponseStreamInput{FunctionName: aws.String("f"), Payload: []byte(test.payload)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var body strings.Builder
+			var end types.InvokeWithResponseStreamCompleteEvent
+			for e := range out.GetStream().Events() {
+				switch e := e.(type) {
+				case *types.InvokeWithResponseStreamResponseEventMemberPayloadChunk:
+					body.Write(e.Value.Payload)
+				case *types.InvokeWithResponseStreamResponseEventMemberInvokeComplete:
+					end = e.Value
+				}
+			}
+			if err := out.GetStream().Err(); err != nil {
+				t.Fatal(err)
+			}
+			if body.String() != test.body && test.name != "dies in the middle" {
+				t.Errorf("body has %d bytes, want %d", body.Len(), len(test.body))
+			}
+			if aws.ToString(end.ErrorCode) != test.code || !strings.Contains(aws.ToString(end.ErrorDetails), test.details) {
+				t.Errorf("end = %s %s", aws.ToString(end.ErrorCode), aws.ToString(end.ErrorDetails))
+			}
+		})
+	}
+}
+
+// A client that leaves does not stop the function.
+func TestClientLeaves(t *testing.T) {
+	h := start(t, Options{})
+	s := shake(h)
+	h.deploy("f", nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error)
+	go func() {
+		_, err := h.tryInvoke(ctx, "f", `{"Do":"get","Wait":"`+inside+`/first"}`)
+		failed <- err
+	}()
+	<-s.reached
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v", err)
+	}
+	s.goOn <- struct{}{}
+	// The sandbox is free again once the first invocation has run to its end; only then is there an idle one to take.
+	waitFor(t, "first invocation done", func() bool { return strings.Contains(h.log.String(), "REPORT") })
+	if got := h.invoke("f", `1`); string(got.Payload) != "1" || strings.Contains(tailOf(t, got), "Init Duration") {
+		t.Errorf("answer = %s\n%s", got.Payload, tailOf(t, got))
+	}
+}
+
+func TestEvent(t *testing.T) {
+	h := start(t, Options{})
+	h.retryDelays = []delay{1, 1}
+	h.deploy("f", nil)
+	out, err := h.client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("f"), InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"Do":"fail","Text":"no"}`)})
+	if err != nil || out.StatusCode != 202 || len(out.Payload) != 0 {
+		t.Fatalf("answer = %v, %v", out, err)
+	}
+	waitFor(t, "three attempts", func() bool { return strings.Count(h.log.String(), "REPORT") == 3 })
+	_, err = h.client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("g"), InvocationType: types.InvocationTypeEvent})
+	wantError(t, err, "ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:000000000000:function:g:$LATEST")
+}

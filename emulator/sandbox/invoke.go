@@ -1,0 +1,241 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// ErrBroken means that the sandbox itself ended, not the function.
+var ErrBroken = errors.New("sandbox ended")
+
+// Invocation is one event for the function.
+type Invocation struct {
+	RequestID       string
+	Deadline        time.Time
+	FunctionARN     string
+	TraceID         string // X-Ray header; empty for none
+	ClientContext   string // JSON; empty for none
+	CognitoIdentity string // JSON; empty for none
+	Payload         []byte
+}
+
+// Response is the function's answer as it begins.
+type Response struct {
+	ContentType string
+	Streaming   bool
+	// Body of a buffered response is complete and never fails; that of a streaming one ends with a *Failure when the function fails in the
+	// middle of it. The receiver closes it; closing early lets the function run on and discards the rest.
+	Body io.ReadCloser
+}
+
+// Failure is how an invocation or an initialization failed, in Lambda's terms.
+type Failure struct {
+	Kind    FailureKind
+	Type    string // for Posted: what the runtime called it, may be empty
+	Payload []byte // for Posted: what the runtime posted
+	Status  string // for Exited: as Exit.Status
+	Entry   string // for NoEntry: as Exit.Entry
+}
+
+// FailureKind tells failures apart.
+type FailureKind int
+
+// Kinds of failures.
+const (
+	Posted   FailureKind = iota + 1 // the runtime posted an error
+	Exited                          // bootstrap ended
+	NoEntry                         // bootstrap could not be started
+	TimedOut                        // the deadline passed; the sandbox has been killed
+	TooLarge                        // the response exceeds MaxResponse
+)
+
+func (f *Failure) Error() string {
+	switch f.Kind {
+	case Posted:
+		return fmt.Sprintf("function failed: %s", f.Type)
+	case Exited:
+		return fmt.Sprintf("runtime exited: %s", f.Status)
+	case NoEntry:
+		return fmt.Sprintf("start runtime: %s", f.Entry)
+	case TimedOut:
+		return "function timed out"
+	default:
+		return "response is too large"
+	}
+}
+
+// call is one invocation on its way through the Runtime API. Its fields are guarded by runtimeState.mu, but for what is set at the start.
+type call struct {
+	Invocation
+	begin    func(Response)
+	finished chan struct{} // closed when the runtime asks for the next event
+
+	phase   callPhase
+	handled chan struct{} // closed when the Runtime API request that carries the answer is over; nil before it
+	failure *Failure
+	stream  *io.PipeWriter
+}
+
+type callPhase int
+
+const (
+	waiting    callPhase = iota // for the runtime to fetch it
+	running                     // fetched
+	responding                  // the response is on its way
+	answered
+)
+
+// runtimeState is the state of the Runtime API.
+type runtimeState struct {
+	mu         sync.Mutex // guards the fields below
+	ready      chan struct{}
+	isReady    bool
+	initFailed *Failure
+	initError  chan struct{} // closed with initFailed
+	current    *call
+	waiter     chan *call // a runtime that waits in /next; nil when none does
+	extensions map[string]*extension
+	ended      bool
+	over       chan struct{} // closed with ended
+	maxMemory  int64
+}
+
+func (st *runtimeState) init() {
+	st.ready, st.over, st.initError = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	st.extensions = map[string]*extension{}
+}
+
+// end lets every Runtime API request return.
+func (st *runtimeState) end() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.ended {
+		return
+	}
+	st.ended = true
+	close(st.over)
+	if st.current != nil && st.current.stream != nil {
+		st.current.stream.CloseWithError(ErrBroken)
+	}
+}
+
+// Boot starts bootstrap and waits for it to ask for its first event. It returns how long that took and a *Failure if the function failed;
+// after a failure the sandbox is of no more use. When ctx ends first, the failure is TimedOut and the sandbox killed.
+func (s *Sandbox) Boot(ctx context.Context) (time.Duration, error) {
+	s.started = time.Now()
+	if err := s.control.send(order{Start: true}); err != nil {
+		return 0, fmt.Errorf("boot sandbox: %w", errors.Join(err, ErrBroken))
+	}
+	select {
+	case <-s.state.ready:
+		return time.Since(s.started), nil
+	case <-s.exited:
+	case <-s.state.initError:
+		s.awaitExit(shutdownGrace)
+		s.Kill()
+	case <-ctx.Done():
+		s.Kill()
+		return time.Since(s.started), &Failure{Kind: TimedOut}
+	}
+	took := time.Since(s.started)
+	if s.fault != nil {
+		return took, fmt.Errorf("boot sandbox: %w", errors.Join(s.fault, ErrBroken))
+	}
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
+	if s.state.initFailed != nil {
+		return took, s.state.initFailed
+	}
+	return took, s.exitFailure()
+}
+
+// exitFailure is for after the exit.
+func (s *Sandbox) exitFailure() *Failure {
+	if s.exit.Entry != "" {
+		return &Failure{Kind: NoEntry, Entry: s.exit.Entry}
+	}
+	return &Failure{Kind: Exited, Status: s.exit.Status}
+}
+
+// Invoke hands the event to the runtime and returns when the runtime has answered and asked for the next, or has failed. begin is called once
+// when an answer begins, from another goroutine; it must not block. After the deadline, or when ctx ends, the sandbox is killed. The result
+// is nil or a *Failure; see Reusable for whether the sandbox is of further use.
+func (s *Sandbox) Invoke(ctx context.Context, inv Invocation, begin func(Response)) (time.Duration, error) {
+	s.wake()
+	defer s.doze()
+	start := time.Now()
+	c := &call{Invocation: inv, begin: begin, finished: make(chan struct{})}
+	s.state.submit(c)
+	deadline := time.NewTimer(time.Until(inv.Deadline))
+	defer deadline.Stop()
+	var timedOut bool
+	select {
+	case <-c.finished:
+	case <-s.exited:
+	case <-deadline.C:
+		timedOut = true
+		s.Kill()
+	case <-ctx.Done():
+		timedOut = true
+		s.Kill()
+	}
+	took := time.Since(start)
+	if failure := s.outcome(c, timedOut); failure != nil {
+		return took, failure
+	}
+	return took, nil
+}
+
+// outcome settles what came of a call that is finished or whose sandbox is gone; then the connection of an answer on its way is gone too.
+func (s *Sandbox) outcome(c *call, timedOut bool) *Failure {
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
+	if handled := c.handled; handled != nil {
+		s.state.mu.Unlock()
+		<-handled
+		s.state.mu.Lock()
+	}
+	if s.state.current == c {
+		s.state.current = nil
+	}
+	switch {
+	case c.phase == answered || c.failure != nil && !timedOut:
+		return c.failure
+	case timedOut:
+		return &Failure{Kind: TimedOut}
+	default:
+		return s.exitFailure()
+	}
+}
+
+// submit gives the call to the waiting runtime, or keeps it until the runtime asks.
+func (st *runtimeState) submit(c *call) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.current = c
+	for _, e := range st.extensions {
+		e.notify(c)
+	}
+	if st.waiter != nil {
+		c.phase = running
+		st.waiter <- c
+		st.waiter = nil
+	}
+}
+
+// Reusable reports whether the sandbox can take another invocation.
+func (s *Sandbox) Reusable() bool {
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// DrainLogs hands every line written until now to Spec.Log.
+func (s *Sandbox) DrainLogs() { s.logs.drain() }

@@ -1,0 +1,178 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// taskDir holds the test runtime as a function's code.
+var taskDir string
+
+func TestMain(m *testing.M) {
+	Init()
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	if code, child := runChild(); child {
+		return code
+	}
+	dir, err := os.MkdirTemp("", "sandbox-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	taskDir = filepath.Join(dir, "task")
+	build := exec.Command("go", "build", "-o", filepath.Join(taskDir, "bootstrap"), "./testdata/runtime")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build test runtime: %v\n%s", err, out)
+		return 1
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(taskDir, 0o755)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func openHost(t testing.TB) *Host {
+	t.Helper()
+	h, err := Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// logLines collects what functions print.
+type logLines struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logLines) add(line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, string(line))
+}
+
+func (l *logLines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
+
+func startSandbox(t testing.TB, h *Host, spec Spec) *Sandbox {
+	t.Helper()
+	if spec.Task == "" {
+		spec.Task = taskDir
+	}
+	if spec.Function.MemoryMB == 0 {
+		spec.Function.MemoryMB = 256
+	}
+	s, err := h.Start(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func bootSandbox(t testing.TB, h *Host, spec Spec) *Sandbox {
+	t.Helper()
+	s := startSandbox(t, h, spec)
+	if _, err := s.Boot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// invoke returns the whole answer.
+func invoke(t testing.TB, s *Sandbox, payload string) (string, error) {
+	t.Helper()
+	return invokeFor(t, s, payload, 20*time.Second)
+}
+
+func invokeFor(t testing.TB, s *Sandbox, payload string, timeout time.Duration) (string, error) {
+	t.Helper()
+	responses := make(chan Response, 1)
+	body := make(chan string, 1)
+	bodyErr := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		select {
+		case r := <-responses:
+			data, err := io.ReadAll(r.Body)
+			body <- string(data)
+			bodyErr <- err
+		case <-ctx.Done():
+			body <- ""
+			bodyErr <- nil
+		}
+	}()
+	inv := Invocation{RequestID: newID(), Deadline: time.Now().Add(timeout), FunctionARN: "arn:f", Payload: []byte(payload)}
+	_, err := s.Invoke(t.Context(), inv, func(r Response) { responses <- r })
+	cancel()
+	if err != nil {
+		return <-body, err
+	}
+	return <-body, <-bodyErr
+}
+
+func mustInvoke(t testing.TB, s *Sandbox, payload string) string {
+	t.Helper()
+	body, err := invoke(t, s, payload)
+	if err != nil {
+		t.Fatalf("invoke %s: %v", payload, err)
+	}
+	return body
+}
+
+func shell(t testing.TB, s *Sandbox, command string) string {
+	t.Helper()
+	return mustInvoke(t, s, fmt.Sprintf(`{"Do":"sh","Text":%q}`, command))
+}
+
+// handshake is an API inside the sandbox by which a function tells the test where it is and waits for it.
+type handshake struct {
+	reached chan string
+	goOn    chan struct{}
+}
+
+func newHandshake() *handshake {
+	return &handshake{reached: make(chan string), goOn: make(chan struct{})}
+}
+
+func (h *handshake) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	select {
+	case h.reached <- r.URL.Path:
+	case <-r.Context().Done():
+		return
+	}
+	select {
+	case <-h.goOn:
+	case <-r.Context().Done():
+	}
+}

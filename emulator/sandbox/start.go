@@ -1,0 +1,221 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Spec describes a sandbox.
+type Spec struct {
+	Function Function
+	Task     string       // the directory with the function's unpacked code; it may be shared and must not change
+	Log      func([]byte) // called with each line that the function's processes write; it must not keep the slice. nil discards them
+	API      http.Handler // the AWS API offered inside the sandbox; nil for none
+}
+
+// Sandbox is one execution environment. One invocation at a time; other methods may be called at any time.
+type Sandbox struct {
+	spec    Spec
+	dir     string
+	group   *cgroup // without directories where there is no cgroup
+	cmd     *exec.Cmd
+	control *channel
+	logs    *logPipe
+	servers []*http.Server
+	serving sync.WaitGroup // the servers' goroutines and the monitor
+	freezer freezer
+	started time.Time
+
+	state runtimeState
+
+	exited    chan struct{} // closed when every process of the sandbox is gone
+	exit      Exit          // set before exited is closed
+	fault     error         // set before exited is closed: the sandbox itself broke
+	closeOnce sync.Once
+	closeErr  error
+
+	freezeMu sync.Mutex // guards the fields below
+	timer    *time.Timer
+	frozen   bool
+	awake    bool
+}
+
+// Exit says how bootstrap ended.
+type Exit struct {
+	Status string // "exit status 1", "signal: killed"
+	Entry  string // why it could not even be started; then Status is empty
+	OOM    bool   // the memory limit killed a process
+}
+
+// Start makes the sandbox. Bootstrap is not running yet: that is Boot's, so that its time is measured alone.
+func (h *Host) Start(ctx context.Context, spec Spec) (*Sandbox, error) {
+	s := &Sandbox{spec: spec, group: &cgroup{}, exited: make(chan struct{})}
+	s.state.init()
+	if spec.Log == nil {
+		s.spec.Log = func([]byte) {}
+	}
+	listeners, err := h.build(ctx, s)
+	if err != nil {
+		return nil, errors.Join(explain(err), s.abandon())
+	}
+	if err := s.serve(listeners); err != nil {
+		return nil, errors.Join(err, s.abandon())
+	}
+	s.serving.Add(1)
+	go s.monitor()
+	return s, nil
+}
+
+// build starts process 1 and waits until the sandbox stands around it.
+func (h *Host) build(ctx context.Context, s *Sandbox) ([]*os.File, error) {
+	dir, err := os.MkdirTemp(h.dir, "sandbox-")
+	if err != nil {
+		return nil, fmt.Errorf("make sandbox directory: %w", err)
+	}
+	s.dir = dir
+	root, tmp := filepath.Join(dir, "root"), filepath.Join(dir, "tmp")
+	if err := errors.Join(os.Mkdir(root, 0o755), os.Mkdir(tmp, 0o700)); err != nil {
+		return nil, fmt.Errorf("make sandbox directory: %w", err)
+	}
+	if !h.user {
+		if err := os.Chown(tmp, sandboxUID, sandboxGID); err != nil {
+			return nil, fmt.Errorf("give sandbox /tmp to its user: %w", err)
+		}
+		if s.group, err = h.groups.makeCgroup(int64(s.spec.Function.MemoryMB) << 20); err != nil {
+			s.group = &cgroup{}
+			return nil, err
+		}
+	}
+	l := layout{
+		Root: root, Task: s.spec.Task, Tmp: tmp, API: s.spec.API != nil, Drop: !h.user,
+		Env: environ(s.spec.Function, s.spec.API != nil), Unified: s.group.unified != "",
+	}
+	if err := h.spawn(s, &l); err != nil {
+		return nil, err
+	}
+	return s.await(ctx, l)
+}
+
+// spawn executes this program again as process 1 of new namespaces.
+func (h *Host) spawn(s *Sandbox, l *layout) (err error) {
+	tasks, unified, err := s.group.open()
+	files := tasks
+	if unified != nil {
+		files = append(files, unified)
+	}
+	defer func() {
+		for _, f := range files {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	l.Tasks = len(tasks)
+	logs, logWrite, err := newLogPipe(s.spec.Log)
+	if err != nil {
+		return err
+	}
+	s.logs = logs
+	go logs.run() // ends with the pipe
+	files = append([]*os.File{logWrite}, files...)
+	control, theirs, err := channelPair()
+	if err != nil {
+		return err
+	}
+	s.control = control
+	files = append([]*os.File{theirs}, files...)
+	s.freezer = signalFreezer{control}
+	if s.group.unified != "" {
+		s.freezer = cgroupFreezer(s.group.unified)
+	}
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{initName}, Env: []string{"GOMAXPROCS=2"}, Dir: "/",
+		ExtraFiles: files, SysProcAttr: h.attributes(),
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start sandbox: %w", err)
+	}
+	s.cmd = cmd
+	return nil
+}
+
+// await sends the layout and waits until the sandbox stands. Cancelling ctx kills it, which ends the wait.
+func (s *Sandbox) await(ctx context.Context, l layout) ([]*os.File, error) {
+	stop := context.AfterFunc(ctx, func() { _ = s.cmd.Process.Kill() }) // already gone is as good
+	defer stop()
+	if err := s.control.send(l); err != nil {
+		return nil, errors.Join(fmt.Errorf("start sandbox: %w", err), ctx.Err())
+	}
+	var n notice
+	files, err := s.control.receive(&n)
+	switch {
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("start sandbox: %w", err), ctx.Err())
+	case n.Fault != "":
+		return nil, fmt.Errorf("start sandbox: %s (%w)", n.Fault, ErrForbidden)
+	case !n.Ready:
+		return nil, errors.New("start sandbox: its process answered out of turn")
+	}
+	return files, nil
+}
+
+// serve answers the Runtime API, and the AWS API if there is one, on the sandbox's sockets.
+func (s *Sandbox) serve(files []*os.File) error {
+	handlers := []http.Handler{s.runtimeAPI()}
+	if s.spec.API != nil {
+		handlers = append(handlers, s.spec.API)
+	}
+	if len(files) != len(handlers) {
+		return fmt.Errorf("start sandbox: %d listeners for %d services", len(files), len(handlers))
+	}
+	for i, f := range files {
+		l, err := net.FileListener(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("serve sandbox: %w", err)
+		}
+		// No timeouts: a frozen function may be slow for hours. What a function does to its connections is not worth a line in our log.
+		server := &http.Server{Handler: handlers[i], ErrorLog: log.New(io.Discard, "", 0)}
+		s.servers = append(s.servers, server)
+		s.serving.Add(1)
+		go func() {
+			defer s.serving.Done()
+			_ = server.Serve(l) // ends by Close only
+		}()
+	}
+	return nil
+}
+
+// monitor follows the notices of process 1 to the end of the sandbox.
+func (s *Sandbox) monitor() {
+	defer s.serving.Done()
+	defer close(s.exited)
+	s.exit.Status = "signal: killed"
+	for {
+		var n notice
+		if _, err := s.control.receive(&n); err != nil {
+			break
+		}
+		switch {
+		case n.Exited:
+			s.exit.Status = n.Status
+		case n.Entry != "":
+			s.exit.Status, s.exit.Entry = "", n.Entry
+		case n.Fault != "":
+			s.fault = errors.New(n.Fault)
+		}
+	}
+	_ = s.cmd.Wait() // how process 1 itself ended says nothing more
+	s.exit.OOM = s.group.oomKills() > 0
+	s.logs.drain()
+}

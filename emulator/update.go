@@ -1,0 +1,168 @@
+package emulator
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+func (s *settings) variables() (map[string]string, error) {
+	if s.Environment == nil {
+		return nil, nil
+	}
+	return s.Environment.variables()
+}
+
+// apply takes over what the request gives; variables are those of its environment, if it has one.
+func (f *function) apply(in *settings, variables map[string]string) {
+	c := &f.Config
+	set(&c.Role, in.Role)
+	set(&c.Handler, in.Handler)
+	set(&c.Description, in.Description)
+	set(&c.Timeout, in.Timeout)
+	set(&c.MemorySize, in.MemorySize)
+	set(&c.KMSKeyArn, in.KMSKeyArn)
+	set(&c.TracingConfig, in.TracingConfig)
+	set(&c.EphemeralStorage, in.EphemeralStorage)
+	if in.Environment != nil {
+		c.Environment = &environment{Variables: variables}
+	}
+	if in.Runtime != nil {
+		c.Runtime = *in.Runtime
+		region := strings.Split(c.FunctionArn, ":")[3]
+		id := sha256.Sum256([]byte(c.Runtime))
+		c.RuntimeVersionConfig = &runtimeVersion{RuntimeVersionArn: fmt.Sprintf("arn:aws:lambda:%s::runtime:%x", region, id)}
+	}
+	if in.DeadLetterConfig != nil {
+		c.DeadLetterConfig = in.DeadLetterConfig
+		if in.DeadLetterConfig.TargetArn == "" {
+			c.DeadLetterConfig = nil
+		}
+	}
+	if in.SnapStart != nil {
+		c.SnapStart.ApplyOn = in.SnapStart.ApplyOn
+	}
+	if in.LoggingConfig != nil {
+		c.LoggingConfig.apply(in.LoggingConfig)
+	}
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// apply knows that only JSON logs have levels, INFO by default (recorded from the real service).
+func (l *logging) apply(in *logging) {
+	if in.LogGroup != "" {
+		l.LogGroup = in.LogGroup
+	}
+	if in.LogFormat != "" {
+		l.LogFormat = in.LogFormat
+	}
+	if l.LogFormat != "JSON" {
+		l.ApplicationLogLevel, l.SystemLogLevel = "", ""
+		return
+	}
+	for _, level := range []struct {
+		to   *string
+		from string
+	}{{&l.ApplicationLogLevel, in.ApplicationLogLevel}, {&l.SystemLogLevel, in.SystemLogLevel}} {
+		if level.from != "" {
+			*level.to = level.from
+		} else if *level.to == "" {
+			*level.to = "INFO"
+		}
+	}
+}
+
+func (s *Server) updateCode(w http.ResponseWriter, r *http.Request, target string) error {
+	var in updateCodeRequest
+	if err := readJSON(r, "UpdateFunctionCode", &in); err != nil {
+		return err
+	}
+	var c constraints
+	checkArchitectures(&c, in.Architectures)
+	if err := c.err(); err != nil {
+		return err
+	}
+	if in.Publish {
+		return invalidParameter("The emulator does not publish versions: Publish must be false.")
+	}
+	return s.change(w, target, in.RevisionId, func(f *function) (bool, error) {
+		zip, err := takeCode(&in.codeSource)
+		if err != nil {
+			return false, err
+		}
+		if len(in.Architectures) > 0 {
+			f.Config.Architectures = in.Architectures
+		}
+		if in.DryRun {
+			f.Config.CodeSha256, f.Config.CodeSize = codeSha256(zipHash(zip)), int64(len(zip))
+			return false, nil
+		}
+		f.unsettle(time.Now())
+		return true, s.adopt(f, zip)
+	})
+}
+
+func (s *Server) updateConfiguration(w http.ResponseWriter, r *http.Request, target string) error {
+	var in updateConfigRequest
+	if err := readJSON(r, "UpdateFunctionConfiguration", &in); err != nil {
+		return err
+	}
+	var c constraints
+	in.model(&c)
+	if err := c.err(); err != nil {
+		return err
+	}
+	return s.change(w, target, in.RevisionId, func(f *function) (bool, error) {
+		if err := in.service(); err != nil {
+			return false, err
+		}
+		variables, err := in.variables()
+		if err != nil {
+			return false, err
+		}
+		f.apply(&in.settings, variables)
+		f.unsettle(time.Now())
+		return true, s.store.save(f)
+	})
+}
+
+// change runs an update on a copy of the function and, if it says so, puts the copy in place and lets it settle. It answers with the copy.
+func (s *Server) change(w http.ResponseWriter, target, revision string, update func(*function) (bool, error)) error {
+	r, err := s.named(target, "")
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[r.name]
+	if f == nil || r.qualifier != "" && r.qualifier != latest {
+		return s.missing(r)
+	}
+	switch {
+	case f.Config.State == statePending:
+		return conflict("The operation cannot be performed at this time. The function is currently in the following state: %s", statePending)
+	case f.Config.LastUpdateStatus == updateInProgress:
+		return conflict("The operation cannot be performed at this time. An update is in progress for resource: %s", f.Config.FunctionArn)
+	case revision != "" && revision != f.Config.RevisionId:
+		return preconditionFailed()
+	}
+	changed := *f
+	changed.Config = f.Config.clone()
+	begun, err := update(&changed)
+	if err != nil {
+		return err
+	}
+	if begun {
+		*f = changed
+		s.settleLater(r.name, f.Config.RevisionId)
+	}
+	writeJSON(w, http.StatusOK, changed.Config)
+	return nil
+}

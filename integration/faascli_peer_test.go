@@ -1,0 +1,96 @@
+package integration
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/faas-lambda/faas-lambda/integration/functions/picture"
+)
+
+// TestPeerFaasCLI runs the real faas-cli, found in the directory that PEERS
+// names, against `faas-lambda up`. `make test-peers` runs it; elsewhere the same
+// requests are sent by our own client (TestRequestsOfFaasCLI).
+func TestPeerFaasCLI(t *testing.T) {
+	peers := os.Getenv("PEERS")
+	if peers == "" {
+		t.Log("PEERS is not set: TestRequestsOfFaasCLI covers the same requests")
+		return
+	}
+	home := t.TempDir()
+	// run gives what faas-cli printed; exit is the status its users expect.
+	run := func(t *testing.T, stdin []byte, exit int, args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), filepath.Join(peers, "faas-cli"), args...)
+		cmd.Dir, cmd.Stdin = home, bytes.NewReader(stdin)
+		cmd.Env = append(os.Environ(), "HOME="+home, "OPENFAAS_URL="+shared.up.URL, "NO_PROXY=127.0.0.1")
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		_ = cmd.Run()
+		if got := cmd.ProcessState.ExitCode(); got != exit {
+			t.Errorf("faas-cli %s: exit status %d, want %d\n%s%s", strings.Join(args, " "), got, exit, &stdout, &stderr)
+		}
+		t.Logf("faas-cli %s: exit status %d\n%s%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), brief(stdout.String()), brief(stderr.String()))
+		return stdout.String() + stderr.String()
+	}
+	contains := func(t *testing.T, said string, parts ...string) {
+		t.Helper()
+		for _, part := range parts {
+			if !strings.Contains(said, part) {
+				t.Errorf("no %q in:\n%s", part, said)
+			}
+		}
+	}
+	web := push(t, "functions/web:1", middleware(t, "web"))
+
+	t.Run("unauthorized", func(t *testing.T) { run(t, nil, 1, "list") })
+	t.Run("login, wrong password", func(t *testing.T) {
+		run(t, []byte("wrong"), 1, "login", "--username", "admin", "--password-stdin")
+	})
+	t.Run("login", func(t *testing.T) {
+		contains(t, run(t, []byte(shared.up.Password), 0, "login", "--username", "admin", "--password-stdin"), "credentials saved")
+	})
+	t.Run("version", func(t *testing.T) { contains(t, run(t, nil, 0, "version"), "faas-lambda") })
+	t.Run("namespace list", func(t *testing.T) { contains(t, run(t, nil, 0, "namespace", "list"), "openfaas-fn") })
+	t.Run("list, empty", func(t *testing.T) { contains(t, run(t, nil, 0, "list"), "Function") })
+	t.Run("deploy", func(t *testing.T) {
+		contains(t, run(t, nil, 0, "deploy", "--name", "peer", "--image", web, "--label", "team=one", "--annotation", "topic=a,b",
+			"--env", "greeting=hi", "--memory-limit", "256Mi"), "202", "/function/peer")
+	})
+	t.Run("deploy again", func(t *testing.T) {
+		run(t, nil, 0, "deploy", "--name", "peer", "--image", web, "--label", "team=two", "--env", "greeting=hi")
+	})
+	t.Run("deploy a missing image", func(t *testing.T) {
+		contains(t, run(t, nil, 1, "deploy", "--name", "missing", "--image", shared.registry.Addr+"/functions/missing:1"), "missing")
+	})
+	t.Run("list -v", func(t *testing.T) { contains(t, run(t, nil, 0, "list", "-v"), "peer", web) })
+	t.Run("describe", func(t *testing.T) {
+		contains(t, run(t, nil, 0, "describe", "peer"), "peer", "Ready", web, "team", "two")
+	})
+	t.Run("invoke, body from stdin", func(t *testing.T) {
+		contains(t, run(t, []byte("world"), 0, "invoke", "peer"), "<h1>Hello, world!</h1>")
+	})
+	t.Run("invoke, query, header, method", func(t *testing.T) {
+		contains(t, run(t, []byte("x"), 0, "invoke", "peer", "--query", "a=1", "--query", "b=2", "--header", "X-One=1", "--method", "PUT"), "<h1>Hello, x!</h1>")
+	})
+	t.Run("invoke, binary", func(t *testing.T) {
+		run(t, picture.PNG(), 0, "invoke", "peer", "--content-type", "image/png")
+	})
+	t.Run("invoke a missing function", func(t *testing.T) { run(t, []byte("x"), 1, "invoke", "nobody") })
+	t.Run("describe a missing function", func(t *testing.T) { run(t, nil, 1, "describe", "nobody") })
+	t.Run("remove", func(t *testing.T) { run(t, nil, 0, "remove", "peer") })
+	t.Run("remove a missing function", func(t *testing.T) {
+		contains(t, run(t, nil, 1, "remove", "peer"), "peer")
+	})
+}
+
+// brief cuts what a peer printed to what a log can show.
+func brief(s string) string {
+	if len(s) > 600 {
+		return s[:600] + "…"
+	}
+	return s
+}

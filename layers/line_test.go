@@ -1,0 +1,204 @@
+package layers_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/faas-lambda/faas-lambda/layers/bundle"
+	"github.com/faas-lambda/faas-lambda/layers/flatten"
+	"github.com/faas-lambda/faas-lambda/layers/image"
+	"github.com/faas-lambda/faas-lambda/layers/relocate"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/zstd"
+)
+
+// child names the image that a second process of the test is to pack.
+const child = "FAAS_LAMBDA_TEST_IMAGE"
+
+// elfProgram is the smallest static program for amd64: an ELF header and nothing.
+var elfProgram = "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\x3e\x00" + strings.Repeat("\x00", 34) + "\x38\x00" + strings.Repeat("\x00", 8)
+
+// tarOf makes a tar with one layer's share of a synthetic root.
+func tarOf(t testing.TB, layer, files, size int) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	rnd := rand.New(rand.NewPCG(uint64(layer), 1))
+	add := func(h tar.Header, content []byte) {
+		h.Size = int64(len(content))
+		err := w.WriteHeader(&h)
+		_, err2 := w.Write(content)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if layer == 0 {
+		add(tar.Header{Name: "bin/fn", Mode: 0o755}, []byte(elfProgram))
+		add(tar.Header{Name: "usr/bin/fwatchdog", Mode: 0o755}, []byte(elfProgram))
+		add(tar.Header{Name: "lnk", Linkname: "/bin/fn", Typeflag: tar.TypeSymlink}, nil)
+	} else {
+		add(tar.Header{Name: fmt.Sprintf("data/%d/.wh.f1", layer-1)}, nil)
+		add(tar.Header{Name: fmt.Sprintf("hard%d", layer), Linkname: "bin/fn", Typeflag: tar.TypeLink}, nil)
+	}
+	words := make([][]byte, 4096)
+	for i := range words {
+		words[i] = []byte(fmt.Sprintf("%x ", rnd.Uint64()>>(rnd.IntN(56))))
+	}
+	content := make([]byte, 0, 2*size+32)
+	for i := range files {
+		content = content[:0]
+		for n := rnd.IntN(2*size + 1); len(content) < n; {
+			content = append(content, words[rnd.IntN(len(words))]...)
+		}
+		add(tar.Header{Name: fmt.Sprintf("data/%d/f%d", layer, i), Mode: 0o640}, content)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// serveImage puts an image of gzip, zstd and plain layers into a registry on
+// loopback and returns its reference.
+func serveImage(t testing.TB, nlayers, files, size int) string {
+	t.Helper()
+	var parts []v1.Layer
+	for i := range nlayers {
+		data := tarOf(t, i, files, size)
+		switch i % 3 {
+		case 1:
+			w, err := zstd.NewWriter(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, zstdLayer{static.NewLayer(w.EncodeAll(data, nil), types.OCILayerZStd), data})
+		case 2:
+			parts = append(parts, static.NewLayer(data, types.OCIUncompressedLayer))
+		default:
+			l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, l)
+		}
+	}
+	img, err := mutate.AppendLayers(empty.Image, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = c.DeepCopy()
+	c.OS, c.Architecture = "linux", "amd64"
+	c.Config = v1.Config{Cmd: []string{"fwatchdog"}, WorkingDir: "/home/app", Env: []string{"fprocess=/bin/fn", "mode=streaming"}}
+	if img, err = mutate.ConfigFile(img, c); err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(s.Close)
+	ref, err := name.ParseReference(strings.TrimPrefix(s.URL, "http://") + "/fn:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, img); err != nil {
+		t.Fatal(err)
+	}
+	return ref.String()
+}
+
+// zstdLayer is a compressed layer whose diff id is that of its tar.
+type zstdLayer struct {
+	v1.Layer
+	tar []byte
+}
+
+func (l zstdLayer) DiffID() (v1.Hash, error) {
+	h, _, err := v1.SHA256(bytes.NewReader(l.tar))
+	return h, err
+}
+
+// pack makes the package of an image, as a deployment does.
+func pack(t testing.TB, ref string, w io.Writer) (sum bundle.Summary) {
+	t.Helper()
+	img, err := image.Open(t.Context(), ref, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flat, err := flatten.Flatten(t.Context(), img.Layers(), flatten.Options{TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: "/var/task"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err = bundle.Write(t.Context(), w, bundle.Package{
+		Image: img.Digest, Root: "/var/task", Tree: moved.Tree, Start: moved.Start, Bootstrap: []byte("bootstrap"),
+	})
+	if err := errors.Join(err, flat.Close(), img.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// TestTheSameImageMakesTheSameBytes packs an image twice in this process and
+// once in another.
+func TestTheSameImageMakesTheSameBytes(t *testing.T) {
+	if ref := os.Getenv(child); ref != "" {
+		fmt.Printf("sum=%s\n", pack(t, ref, io.Discard).SHA256)
+		return
+	}
+	ref := serveImage(t, 6, 40, 8_000)
+	var a, b bytes.Buffer
+	first, second := pack(t, ref, &a), pack(t, ref, &b)
+	if first != second || !bytes.Equal(a.Bytes(), b.Bytes()) {
+		t.Errorf("%+v, then %+v", first, second)
+	}
+	if first.Files < 6*35 || first.Symlinks != 1 || first.Zipped >= first.Unzipped {
+		t.Errorf("odd summary %+v", first)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"="+ref, "GOMAXPROCS=1", "TZ=Pacific/Auckland")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if want := "sum=" + first.SHA256 + "\n"; !strings.HasPrefix(string(out), want) {
+		t.Errorf("another process made %s, want %s", out, want)
+	}
+}
+
+// BenchmarkPackage packs an image of about 200 MB from a registry in the same
+// process; allocations and time are of both.
+func BenchmarkPackage(b *testing.B) {
+	ref := serveImage(b, 5, 1000, 40_000)
+	for b.Loop() {
+		sum := pack(b, ref, io.Discard)
+		b.SetBytes(sum.Unzipped)
+		b.ReportMetric(float64(sum.Zipped)/float64(sum.Unzipped), "zipped/unzipped")
+	}
+}

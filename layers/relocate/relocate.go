@@ -1,0 +1,162 @@
+// Package relocate moves a root file system under the directory at which Lambda
+// unpacks a package, and settles how its program is started from there. It
+// rewrites links, environment and command; programs it leaves as they are, and
+// refuses those that cannot run from another place.
+package relocate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/faas-lambda/faas-lambda/layers"
+)
+
+// Errors of Relocate, for errors.Is. The text around them names the file.
+var (
+	ErrDynamic   = errors.New("program is dynamically linked: only static programs can be moved into a Lambda package")
+	ErrNoProgram = errors.New("program not found in the image")
+	ErrFormat    = errors.New("program cannot be run by Linux")
+	ErrMachine   = errors.New("program is for another processor")
+	ErrNoProcess = errors.New("image sets no fprocess")
+	ErrNoCommand = errors.New("image has neither ENTRYPOINT nor CMD")
+	ErrDir       = errors.New("working directory of the image cannot be used")
+)
+
+// Options of Relocate.
+type Options struct {
+	Prefix  string // where the package will lie: "/var/task" on Lambda
+	Process string // the deployment's envProcess, which replaces the image's fprocess; may be empty
+	// Env are the deployment's variables, NAME=value. Only what they say of the
+	// watchdog's mode and process is looked at; nothing of them gets into the
+	// package.
+	Env []string
+}
+
+// Result is a tree that runs under the prefix.
+type Result struct {
+	Tree    *layers.Tree
+	Start   layers.Start
+	Process string           // Options.Process with its paths moved
+	LeftOut []layers.LeftOut // what the package does not hold or keep
+}
+
+// Relocate moves tree, the root of an image with that configuration. The tree
+// and its contents must stay open as long as the result is used.
+func Relocate(tree *layers.Tree, config layers.Config, opts Options) (*Result, error) {
+	m := &mover{tree: tree, config: config, opts: opts, changed: map[string]layers.Entry{}, gone: map[string]bool{}}
+	start, err := m.start()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := m.entries()
+	if err != nil {
+		return nil, err
+	}
+	moved, err := layers.NewTree(entries)
+	if err != nil {
+		return nil, fmt.Errorf("move image under %s: %w", opts.Prefix, err)
+	}
+	return &Result{Tree: moved, Start: start, Process: m.words(opts.Process), LeftOut: m.leftOut}, nil
+}
+
+// mover is one Relocate at work.
+type mover struct {
+	tree    *layers.Tree
+	config  layers.Config
+	opts    Options
+	changed map[string]layers.Entry // by path: replaced or added
+	gone    map[string]bool         // by path: left out
+	leftOut []layers.LeftOut
+}
+
+// start settles how the function starts, and checks that it can.
+func (m *mover) start() (layers.Start, error) {
+	if err := m.makeDir(); err != nil {
+		return layers.Start{}, err
+	}
+	words := append(append([]string{}, m.config.Entrypoint...), m.config.Cmd...)
+	if len(words) == 0 {
+		return layers.Start{}, ErrNoCommand
+	}
+	dog := m.watchdog(words)
+	if err := m.checkStart(dog, words); err != nil {
+		return layers.Start{}, err
+	}
+	m.leaveOutWatchdog(dog)
+	start := layers.Start{Watchdog: dog.kind, Dir: m.dir(), Env: m.env()}
+	for _, w := range words {
+		start.Command = append(start.Command, m.value(w))
+	}
+	return start, nil
+}
+
+// workdir is the image's working directory as an absolute path of the image.
+func (m *mover) workdir() string { return path.Clean("/" + m.config.Dir) }
+
+// dir is the working directory in the package.
+func (m *mover) dir() string {
+	dir := m.workdir()
+	if onHost(dir) {
+		return dir
+	}
+	return path.Join(m.opts.Prefix, dir)
+}
+
+// makeDir makes sure that the working directory exists, as container runtimes
+// do when they start an image.
+func (m *mover) makeDir() error {
+	if onHost(m.workdir()) {
+		return nil
+	}
+	at := "."
+	for name := range strings.SplitSeq(strings.TrimPrefix(m.workdir(), "/"), "/") {
+		if name == "" {
+			continue
+		}
+		next := path.Join(at, name)
+		e, err := m.tree.Resolve(next)
+		switch {
+		case err == nil && e.Type == layers.Dir:
+			at = e.Path
+			continue
+		case err == nil:
+			return fmt.Errorf("%w: %s: /%s is a file", ErrDir, m.workdir(), next)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%w: %s: %w", ErrDir, m.workdir(), err)
+		}
+		if _, dangling := m.tree.Get(next); dangling {
+			return fmt.Errorf("%w: %s: /%s is a link to nothing", ErrDir, m.workdir(), next)
+		}
+		m.changed[next] = layers.Entry{Path: next, Type: layers.Dir, Mode: 0o755}
+		at = next
+	}
+	return nil
+}
+
+// entries returns the moved tree's entries.
+func (m *mover) entries() ([]layers.Entry, error) {
+	list := make([]layers.Entry, 0, m.tree.Len()+len(m.changed))
+	for e := range m.tree.All() {
+		if m.gone[e.Path] {
+			continue
+		}
+		if c, ok := m.changed[e.Path]; ok {
+			e = c
+			delete(m.changed, e.Path)
+		}
+		if e.Type == layers.Symlink {
+			e.Link = m.link(e)
+		}
+		if e.Type == layers.File && e.Mode&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+			m.leftOut = append(m.leftOut, layers.LeftOut{Path: e.Path, Reason: "setuid or setgid bit, which Lambda ignores"})
+		}
+		list = append(list, e)
+	}
+	for _, e := range m.changed {
+		list = append(list, e)
+	}
+	return list, nil
+}

@@ -1,0 +1,110 @@
+// Package api answers OpenFaaS' provider interface over a backend.Backend. It
+// checks and decodes requests, resolves names, and is the one place where
+// errors become status codes; it knows no platform, opens no port and reads no
+// environment.
+//
+// It uses faas-provider's types and its basic auth, but not its bootstrap.Serve:
+// that one listens on every interface, keeps its routes in a global router,
+// leaves the namespace routes without auth, cuts long invocations and logs by
+// its read and write timeouts, and ends the process from a goroutine when it
+// cannot listen. So New returns a plain http.Handler with the same routes, for
+// a server that the caller owns and that must set neither ReadTimeout nor
+// WriteTimeout: a function may run for 15 minutes.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/openfaas/faas-provider/auth"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// Options configure the handlers. Namespace is required.
+type Options struct {
+	Namespace    string                     // the default namespace
+	Credentials  *auth.BasicAuthCredentials // nil turns basic auth off
+	Version, SHA string                     // of this program, for /system/info
+	ReadTimeout  time.Duration              // for the body of a request to /system; 0 is none
+	WriteTimeout time.Duration              // for writing an answer of /system; 0 is none
+	Logger       *slog.Logger               // nil discards
+}
+
+// server holds what the handlers share; nothing in it changes after New.
+type server struct {
+	backend backend.Backend
+	opts    Options
+	log     *slog.Logger
+	metrics *metrics
+}
+
+// name is faas-provider's expression for a function's name.
+const name = "{name:[-a-zA-Z_0-9.]+}"
+
+// New returns the handler of every route.
+func New(b backend.Backend, opts Options) http.Handler {
+	s := &server{backend: b, opts: opts, log: opts.Logger, metrics: newMetrics()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	// The path goes to the function as the client wrote it: neither decoded
+	// nor cleaned.
+	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	s.system(router)
+	for _, path := range []string{"/function/" + name, "/function/" + name + "/", "/function/" + name + "/{params:.*}"} {
+		router.Handle(path, s.metrics.observe("/function", s.invoke))
+	}
+	router.PathPrefix("/async-function/").Handler(s.metrics.observe("/async-function", s.lacks("asynchronous invocations need an OpenFaaS gateway")))
+	router.HandleFunc("/healthz", s.health).Methods(http.MethodGet, http.MethodHead)
+	router.Handle("/metrics", s.metrics.handler()).Methods(http.MethodGet, http.MethodHead)
+	return router
+}
+
+// system adds the routes that basic auth protects: all of them, the namespace
+// routes too.
+func (s *server) system(router *mux.Router) {
+	get, post, put, del := http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+	handle := func(path, label string, h http.HandlerFunc, methods ...string) {
+		if s.opts.Credentials != nil {
+			h = auth.DecorateWithBasicAuth(h, s.opts.Credentials)
+		}
+		router.Handle(path, s.metrics.observe(label, h)).Methods(methods...)
+	}
+	handle("/system/functions", "/system/functions", s.list, get)
+	handle("/system/functions", "/system/functions", s.deploy, post)
+	handle("/system/functions", "/system/functions", s.update, put)
+	handle("/system/functions", "/system/functions", s.delete, del)
+	handle("/system/function/"+name, "/system/function", s.status, get)
+	handle("/system/scale-function/"+name, "/system/scale-function", s.scale, post)
+	handle("/system/info", "/system/info", s.info, get)
+	handle("/system/namespaces", "/system/namespaces", s.listNamespaces, get)
+	handle("/system/namespace/{name:[-a-zA-Z_0-9.]*}", "/system/namespace", s.lacks("changing namespaces is not supported by this provider"), get, post, put, del)
+	handle("/system/secrets", "/system/secrets", s.lacks("secrets are not supported by this provider"), get, post, put, del)
+	handle("/system/logs", "/system/logs", s.lacks("logs are not supported by this provider"), get)
+}
+
+// lacks answers for an ability that the backend does not have, in words that
+// faas-cli prints.
+func (s *server) lacks(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, backend.As(backend.ErrUnsupported, errors.New(text)))
+	}
+}
+
+func (s *server) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusOK)
+}
+
+// namespaces returns every namespace there is, the default one first.
+func (s *server) namespaces(ctx context.Context) ([]string, error) {
+	if b, ok := s.backend.(backend.Namespacer); ok {
+		return b.Namespaces(ctx)
+	}
+	return []string{s.opts.Namespace}, nil
+}

@@ -1,0 +1,135 @@
+// Package aws runs OpenFaaS functions on AWS Lambda: an image becomes a zip with
+// our bootstrap in it, an invocation becomes an InvokeWithResponseStream. It is
+// the only package that imports AWS's SDK. Everything that there is to know
+// about a function is kept in AWS, in the function's own configuration and
+// tags; this package keeps only caches.
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// Options configure the backend. Namespace, Role, Arch, Memory, Timeout,
+// DeployTimeout and Packager are required.
+type Options struct {
+	Namespace     string        // of all functions
+	Role          string        // ARN that functions run as
+	Arch          string        // amd64 or arm64
+	Memory        int           // MB, when limits.memory says nothing
+	Timeout       time.Duration // when neither the deployment nor the image says anything
+	DeployTimeout time.Duration // how long Lambda may take to make a function ready
+	Packager      *Packager     //
+	MaxIdleConns  int           // kept open to AWS; 0 is the SDK's default
+	Logger        *slog.Logger  // nil discards
+
+	// Endpoint makes the backend call one address with the credentials below
+	// and nothing from the environment. When it is empty, region, credentials
+	// and endpoint come from where the SDK looks for them.
+	Endpoint, Region, AccessKey, SecretKey string
+}
+
+// Backend is the functions of one AWS account in one region. Open makes one.
+type Backend struct {
+	opts    Options
+	lambda  *lambda.Client // of the control plane
+	invoker *lambda.Client // of invocations, which are not repeated
+	cache   cache
+	busy    busy
+	log     *slog.Logger
+}
+
+var (
+	_ backend.Backend   = (*Backend)(nil)
+	_ backend.Scaler    = (*Backend)(nil)
+	_ backend.Describer = (*Backend)(nil)
+)
+
+// Open prepares the backend. It reads configuration and calls no service.
+func Open(ctx context.Context, opts Options) (*Backend, error) {
+	b := &Backend{opts: opts, log: opts.Logger}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	cfg, err := load(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	b.lambda = lambda.NewFromConfig(cfg, func(o *lambda.Options) {
+		if opts.Endpoint != "" {
+			o.BaseEndpoint = aws.String(opts.Endpoint)
+		}
+	})
+	b.invoker = lambda.New(b.lambda.Options(), func(o *lambda.Options) { o.Retryer = invokeRetryer() })
+	return b, nil
+}
+
+// Orchestration implements backend.Describer.
+func (*Backend) Orchestration() string { return "lambda" }
+
+func load(ctx context.Context, opts Options) (aws.Config, error) {
+	// No timeout here ends a call: an invocation lasts up to 15 minutes
+	// without a byte on the wire, and its own context ends it.
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		if opts.MaxIdleConns > 0 {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = opts.MaxIdleConns, opts.MaxIdleConns
+		}
+	})
+	if opts.Endpoint != "" {
+		return aws.Config{
+			Region:      opts.Region,
+			Credentials: credentials.NewStaticCredentialsProvider(opts.AccessKey, opts.SecretKey, ""),
+			HTTPClient:  client,
+		}, nil
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	if opts.Region != "" {
+		cfg.Region = opts.Region
+	}
+	if cfg.Region == "" {
+		return aws.Config{}, errors.New("load AWS configuration: no region: set AWS_REGION or choose a profile that has one")
+	}
+	return cfg, nil
+}
+
+// invokeRetryer repeats an invocation only when nothing of it was sent: a
+// function must not run twice because an answer was lost, and throttling is the
+// client's to know.
+func invokeRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = 3
+		o.RateLimiter = ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return time.Duration(attempt) * 50 * time.Millisecond, nil
+		})
+		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(notSent)}
+		o.Timeouts = nil
+	})
+}
+
+// notSent tells whether err is that of a connection that was never made.
+func notSent(err error) aws.Ternary {
+	var failed *net.OpError
+	if errors.As(err, &failed) && failed.Op == "dial" {
+		return aws.TrueTernary
+	}
+	return aws.FalseTernary
+}

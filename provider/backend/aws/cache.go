@@ -1,0 +1,106 @@
+package aws
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// freshness is how long an answer of AWS is repeated: a gateway asks for the
+// list every five seconds and, with scale_from_zero, for a status before every
+// invocation. Changes by this process are seen at once, those by others this
+// much later.
+const freshness = 2 * time.Second
+
+// acquaintance is how long a function that was ours is taken to be ours when it
+// is invoked. One that is gone answers by itself that it is.
+const acquaintance = 5 * time.Minute
+
+// maxCached bounds the functions remembered: all exist when they are added, but
+// may exist no more.
+const maxCached = 10_000
+
+// cache holds what AWS said lately. What it gives out is shared and must not be
+// changed.
+type cache struct {
+	mu       sync.Mutex // guards everything below
+	turns    uint64     // counts the changes by this process
+	all      []types.FunctionStatus
+	allAt    time.Time
+	statuses map[backend.Name]cachedStatus
+	invoked  map[backend.Name]time.Time // when a function was last known to be ours
+}
+
+type cachedStatus struct {
+	status types.FunctionStatus
+	at     time.Time
+}
+
+// turn is taken before AWS is asked: what it answers is kept only when nothing
+// was changed meanwhile.
+func (c *cache) turn() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turns
+}
+
+// forget is called after a change, whether or not it succeeded.
+func (c *cache) forget(name backend.Name) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turns++
+	c.allAt = time.Time{}
+	delete(c.statuses, name)
+	delete(c.invoked, name)
+}
+
+func (c *cache) list() ([]types.FunctionStatus, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.allAt) > freshness {
+		return nil, false
+	}
+	return slices.Clone(c.all), true
+}
+
+func (c *cache) keepList(turn uint64, list []types.FunctionStatus) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if turn == c.turns {
+		c.all, c.allAt = slices.Clone(list), time.Now()
+	}
+}
+
+func (c *cache) status(name backend.Name) (types.FunctionStatus, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.statuses[name]
+	return s.status, ok && time.Since(s.at) <= freshness
+}
+
+func (c *cache) keepStatus(turn uint64, name backend.Name, status types.FunctionStatus) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if turn != c.turns {
+		return
+	}
+	if c.statuses == nil || len(c.statuses) > maxCached {
+		c.statuses, c.invoked = map[backend.Name]cachedStatus{}, map[backend.Name]time.Time{}
+	}
+	now := time.Now()
+	c.statuses[name] = cachedStatus{status, now}
+	c.invoked[name] = now
+}
+
+// known tells whether a function is known to be one of ours, so that invoking it
+// costs no other call.
+func (c *cache) known(name backend.Name) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.invoked[name]
+	return ok && time.Since(at) <= acquaintance
+}

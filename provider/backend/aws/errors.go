@@ -1,0 +1,118 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/faas-lambda/faas-lambda/layers/bundle"
+	"github.com/faas-lambda/faas-lambda/layers/flatten"
+	"github.com/faas-lambda/faas-lambda/layers/image"
+	"github.com/faas-lambda/faas-lambda/layers/relocate"
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// kinds says what an error code of the Lambda API means to a caller. A code
+// that is not here is a fault of ours or of AWS.
+var kinds = map[string]error{
+	"ResourceNotFoundException":            backend.ErrNotFound,
+	"ResourceConflictException":            backend.ErrConflict,
+	"PreconditionFailedException":          backend.ErrConflict,
+	"TooManyRequestsException":             backend.ErrThrottled,
+	"ThrottlingException":                  backend.ErrThrottled,
+	"EC2ThrottledException":                backend.ErrThrottled,
+	"RequestTooLargeException":             backend.ErrTooLarge,
+	"RequestEntityTooLargeException":       backend.ErrTooLarge,
+	"InvalidParameterValueException":       backend.ErrInvalid,
+	"InvalidRequestContentException":       backend.ErrInvalid,
+	"InvalidZipFileException":              backend.ErrInvalid,
+	"InvalidRuntimeException":              backend.ErrInvalid,
+	"ValidationException":                  backend.ErrInvalid,
+	"CodeStorageExceededException":         backend.ErrInvalid,
+	"CodeVerificationFailedException":      backend.ErrInvalid,
+	"UnsupportedMediaTypeException":        backend.ErrInvalid,
+	"ResourceNotReadyException":            backend.ErrUnavailable,
+	"ServiceException":                     backend.ErrUnavailable,
+	"ServiceUnavailableException":          backend.ErrUnavailable,
+	"ENILimitReachedException":             backend.ErrUnavailable,
+	"SnapStartNotReadyException":           backend.ErrUnavailable,
+	"RecursiveInvocationException":         backend.ErrInvalid,
+	"SubnetIPAddressLimitReachedException": backend.ErrUnavailable,
+}
+
+// awsError gives an error of the SDK its kind. The text keeps AWS's own words,
+// code and request id, after what was being done.
+func awsError(doing string, err error) error {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", doing, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return backend.Errorf(backend.ErrTimeout, "%s: %w", doing, err)
+	case !errors.As(err, &api):
+		if notSent(err).Bool() {
+			return backend.Errorf(backend.ErrUnavailable, "%s: reach AWS Lambda: %w", doing, err)
+		}
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	text := fmt.Errorf("%s: %s (%s)", doing, api.ErrorMessage(), api.ErrorCode())
+	var id interface{ ServiceRequestID() string }
+	if errors.As(err, &id) && id.ServiceRequestID() != "" {
+		text = fmt.Errorf("%s: %s (%s, request %s)", doing, api.ErrorMessage(), api.ErrorCode(), id.ServiceRequestID())
+	}
+	kind, known := kinds[api.ErrorCode()]
+	switch {
+	case !known && api.ErrorFault() == smithy.FaultServer:
+		return backend.As(backend.ErrUnavailable, text)
+	case !known:
+		return text
+	case kind == backend.ErrThrottled:
+		return &backend.Throttled{After: throttledFor(err), Err: text}
+	}
+	return backend.As(kind, text)
+}
+
+func throttledFor(err error) time.Duration {
+	var throttled *types.TooManyRequestsException
+	if errors.As(err, &throttled) && throttled.RetryAfterSeconds != nil {
+		if n, err := strconv.Atoi(*throttled.RetryAfterSeconds); err == nil && n > 0 {
+			return time.Duration(n) * time.Second
+		}
+	}
+	return 0
+}
+
+// unusable are the errors of the build half that say that an image cannot be
+// deployed as it is, whoever asks.
+var unusable = []error{
+	image.ErrReference, image.ErrLocalReference, image.ErrNotFound, image.ErrUnauthorized, image.ErrPlatform, image.ErrDigest, image.ErrInvalid,
+	flatten.ErrUnsafePath, flatten.ErrLink, flatten.ErrLimit, flatten.ErrDigest, flatten.ErrCorrupt,
+	relocate.ErrDynamic, relocate.ErrNoProgram, relocate.ErrFormat, relocate.ErrMachine, relocate.ErrNoProcess, relocate.ErrNoCommand,
+	relocate.ErrFormat, relocate.ErrDir, relocate.ErrDir,
+	bundle.ErrTooLarge, bundle.ErrReserved,
+}
+
+// imageError gives an error of the build half its kind. An image that does not
+// exist is an invalid request: a 404 would be about the function.
+func imageError(ref string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("package image %s: %w", ref, err)
+	for _, kind := range unusable {
+		if errors.Is(err, kind) {
+			return backend.As(backend.ErrInvalid, err)
+		}
+	}
+	if errors.Is(err, image.ErrUnavailable) {
+		return backend.As(backend.ErrUnavailable, err)
+	}
+	return err
+}

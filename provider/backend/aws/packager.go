@@ -1,0 +1,140 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/faas-lambda/faas-lambda/layers"
+	"github.com/faas-lambda/faas-lambda/layers/bundle"
+	"github.com/faas-lambda/faas-lambda/layers/flatten"
+	"github.com/faas-lambda/faas-lambda/layers/image"
+	"github.com/faas-lambda/faas-lambda/layers/relocate"
+)
+
+// root is where Lambda unpacks a zip (docs.aws.amazon.com/lambda, "Building a
+// custom runtime": LAMBDA_TASK_ROOT).
+const root = "/var/task"
+
+// PackagerOptions say how images are reached and where packages are kept.
+// Bootstrap is required.
+type PackagerOptions struct {
+	Bootstrap          func(arch string) ([]byte, error) // the bootstrap program for a processor
+	CacheDir           string                            // of finished packages; needed by Package alone
+	Revision           string                            // of this program: another one makes packages anew
+	Local              bool                              // allow references to files of this machine
+	InsecureRegistries []string                          // may be reached over plain HTTP
+}
+
+// Packager turns images into packages for Lambda. It may be used concurrently,
+// and makes few packages at a time: each needs processor and disk.
+type Packager struct {
+	opts  PackagerOptions
+	slots chan struct{} // one for each package being made
+}
+
+// Step is one report of progress, for those who may not know the build half.
+type Step = layers.Step
+
+// PackageSpec says what to package.
+type PackageSpec struct {
+	Image    string          // reference
+	Arch     string          // amd64 or arm64
+	Process  string          // the deployment's envProcess; may be empty
+	Progress layers.Progress // may be nil
+}
+
+// Package describes a finished package.
+type Package struct {
+	Path    string           // of the zip; empty when it was written elsewhere
+	Digest  string           // of the image's manifest
+	Layers  int              // of the image
+	Env     []string         // what the image's processes start with
+	LeftOut []layers.LeftOut // what of the image is not in the package
+	Summary bundle.Summary   //
+}
+
+// NewPackager returns a packager.
+func NewPackager(opts PackagerOptions) *Packager {
+	return &Packager{opts: opts, slots: make(chan struct{}, 2)}
+}
+
+// Package returns the package of an image from the cache, making it first when
+// it is not there. The file stays in the cache for a while after its last use.
+func (p *Packager) Package(ctx context.Context, spec PackageSpec) (Package, error) {
+	var pkg Package
+	err := p.with(ctx, spec, func(img *image.Image, bootstrap []byte) error {
+		key := cacheKey(img.Digest, spec, bootstrap, p.opts.Revision)
+		store := packageStore{dir: p.opts.CacheDir}
+		cached, err := store.find(key)
+		if err == nil {
+			pkg = cached
+			return nil
+		}
+		if !errors.Is(err, errNotCached) {
+			return err
+		}
+		pkg, err = store.add(key, func(w io.Writer) (Package, error) {
+			return p.write(ctx, spec, img, bootstrap, w)
+		})
+		return err
+	})
+	return pkg, imageError(spec.Image, err)
+}
+
+// Write makes the package of an image and writes its zip to w, past the cache.
+func (p *Packager) Write(ctx context.Context, spec PackageSpec, w io.Writer) (Package, error) {
+	var pkg Package
+	err := p.with(ctx, spec, func(img *image.Image, bootstrap []byte) error {
+		var err error
+		pkg, err = p.write(ctx, spec, img, bootstrap, w)
+		return err
+	})
+	return pkg, imageError(spec.Image, err)
+}
+
+// with opens the image and gives it, and the bootstrap it needs, to do.
+func (p *Packager) with(ctx context.Context, spec PackageSpec, do func(*image.Image, []byte) error) (err error) {
+	bootstrap, err := p.opts.Bootstrap(spec.Arch)
+	if err != nil {
+		return err
+	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	img, err := image.Open(ctx, spec.Image, image.Options{
+		Arch: spec.Arch, Local: p.opts.Local, InsecureRegistries: p.opts.InsecureRegistries,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, img.Close()) }()
+	return do(img, bootstrap)
+}
+
+// write is the whole way from an image to a zip.
+func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image, bootstrap []byte, w io.Writer) (pkg Package, err error) {
+	flat, err := flatten.Flatten(ctx, img.Layers(), flatten.Options{Progress: spec.Progress})
+	if err != nil {
+		return Package{}, err
+	}
+	defer func() { err = errors.Join(err, flat.Close()) }()
+	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: root, Process: spec.Process})
+	if err != nil {
+		return Package{}, err
+	}
+	summary, err := bundle.Write(ctx, w, bundle.Package{
+		Image: img.Digest, Root: root, Tree: moved.Tree, Start: moved.Start, Bootstrap: bootstrap, Progress: spec.Progress,
+	})
+	if err != nil {
+		return Package{}, fmt.Errorf("write package: %w", err)
+	}
+	return Package{
+		Digest: img.Digest, Layers: len(img.Layers()), Env: moved.Start.Env,
+		LeftOut: append(flat.LeftOut, moved.LeftOut...), Summary: summary,
+	}, nil
+}

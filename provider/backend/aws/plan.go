@@ -1,0 +1,146 @@
+package aws
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// plan is what a deployment means on Lambda, once all of it is checked.
+type plan struct {
+	deployment types.FunctionDeployment
+	name       backend.Name
+	function   string            // name in Lambda
+	role       string            //
+	arch       string            // amd64 or arm64
+	memory     int               // MB
+	timeout    time.Duration     // whole seconds
+	env        map[string]string // of the Lambda function
+}
+
+// functionName is Lambda's own pattern for a name without ARN, where AWS itself
+// answers with a page of regular expression.
+var functionName = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
+
+// lambdaName returns how a function is called in Lambda. Functions of the
+// default namespace, the only one so far, have their own name.
+func lambdaName(name backend.Name) (string, error) {
+	switch {
+	case len(name.Function) > 64:
+		return "", backend.Errorf(backend.ErrInvalid, "function name %s has %d characters, Lambda takes at most 64", name.Function, len(name.Function))
+	case strings.Contains(name.Function, "."):
+		return "", backend.Errorf(backend.ErrInvalid, "function name %s: Lambda takes no dots in a name", name.Function)
+	case !functionName.MatchString(name.Function):
+		return "", backend.Errorf(backend.ErrInvalid, "function name %q: Lambda takes letters, digits, - and _", name.Function)
+	}
+	return name.Function, nil
+}
+
+// plan checks everything in d that can be checked without its image.
+func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
+	p := plan{deployment: d, name: backend.NameOf(d), role: b.opts.Role, arch: b.opts.Arch, memory: b.opts.Memory}
+	if d.Namespace != b.opts.Namespace {
+		return p, backend.Errorf(backend.ErrInvalid, "deploy function %s: namespace %q does not exist", d.Service, d.Namespace)
+	}
+	var err error
+	if p.function, err = lambdaName(p.name); err != nil {
+		return p, err
+	}
+	if p.env, err = environment(d.EnvVars, d.EnvProcess); err != nil {
+		return p, err
+	}
+	if err := checkResources(d); err != nil {
+		return p, err
+	}
+	if d.Limits != nil && d.Limits.Memory != "" {
+		if p.memory, err = megabytes(d.Limits.Memory); err != nil {
+			return p, backend.Errorf(backend.ErrInvalid, "limits.memory: %w", err)
+		}
+	}
+	// What is wrong with these is known before the image is.
+	if p.timeout, err = timeout(d.EnvVars, nil, b.opts.Timeout); err != nil {
+		return p, err
+	}
+	if _, err := encodeRecord(newRecord(d, time.Now())); err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+// checkResources refuses quantities that are none.
+func checkResources(d types.FunctionDeployment) error {
+	check := func(where string, r *types.FunctionResources) error {
+		if r == nil {
+			return nil
+		}
+		for _, q := range []struct{ field, value string }{{"memory", r.Memory}, {"cpu", r.CPU}} {
+			if q.value == "" {
+				continue
+			}
+			if _, err := parseQuantity(q.value); err != nil {
+				return backend.Errorf(backend.ErrInvalid, "%s.%s: %w", where, q.field, err)
+			}
+		}
+		return nil
+	}
+	if err := check("limits", d.Limits); err != nil {
+		return err
+	}
+	return check("requests", d.Requests)
+}
+
+// maxTimeout is Lambda's.
+const maxTimeout = 900 * time.Second
+
+// timeout returns how long an invocation may take: the longer of exec_timeout
+// and write_timeout, as the deployment has them, else as the image has them,
+// else fallback. So the watchdog's own, shorter, limit is the one that ends a
+// function, with the watchdog's answer.
+func timeout(vars map[string]string, image []string, fallback time.Duration) (time.Duration, error) {
+	longest := time.Duration(0)
+	for _, name := range []string{"exec_timeout", "write_timeout"} {
+		where, value := "envVars", vars[name]
+		if value == "" {
+			where = "the image's ENV"
+			for _, kv := range image {
+				if v, ok := strings.CutPrefix(kv, name+"="); ok {
+					value = v
+				}
+			}
+		}
+		if value == "" {
+			continue
+		}
+		d, err := parseDuration(value)
+		if err != nil {
+			return 0, backend.Errorf(backend.ErrInvalid, "%s: %s=%q is no duration such as 30 or 1m30s", where, name, value)
+		}
+		if d > maxTimeout {
+			return 0, backend.Errorf(backend.ErrInvalid, "%s: %s=%s is longer than Lambda's %s", where, name, value, maxTimeout)
+		}
+		longest = max(longest, d)
+	}
+	if longest <= 0 {
+		longest = fallback // not set, or "no limit", which Lambda does not have
+	}
+	return (longest + time.Second - 1).Truncate(time.Second), nil
+}
+
+// parseDuration reads a duration as OpenFaaS writes it: an integer is seconds,
+// anything else is Go's form.
+func parseDuration(s string) (time.Duration, error) {
+	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return time.Duration(n) * time.Second, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("parse duration: %w", err)
+	}
+	return d, nil
+}

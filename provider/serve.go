@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/openfaas/faas-provider/auth"
+
+	"github.com/faas-lambda/faas-lambda/provider/api"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/bootstraps"
+	"github.com/faas-lambda/faas-lambda/provider/config"
+)
+
+// listen opens the provider's port, before anything else is begun.
+func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	if err != nil {
+		return nil, fmt.Errorf("listen on port %d: %w", cfg.Port, err)
+	}
+	return listener, nil
+}
+
+// serve answers the provider API on listener until ctx ends. It owns listener.
+func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) error {
+	handler, err := handler(ctx, cfg, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	log.Info("provider listens", "address", listener.Addr().String(), "version", version)
+	return serveHTTP(ctx, listener, handler, cfg.ShutdownTimeout)
+}
+
+// handler wires configuration, backend and API.
+func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Handler, error) {
+	var credentials *auth.BasicAuthCredentials
+	if cfg.BasicAuth {
+		var err error
+		if credentials, err = (&auth.ReadBasicAuthFromDisk{SecretMountPath: cfg.SecretMountPath}).Read(); err != nil {
+			return nil, fmt.Errorf("read basic-auth-user and basic-auth-password in %s: %w", cfg.SecretMountPath, err)
+		}
+	}
+	functions, err := aws.Open(ctx, aws.Options{
+		Namespace: cfg.Namespace, Role: cfg.Lambda.Role, Arch: cfg.Lambda.Arch, Memory: cfg.Lambda.Memory,
+		Timeout: cfg.Lambda.Timeout, DeployTimeout: cfg.Lambda.DeployTimeout, MaxIdleConns: cfg.MaxIdleConns,
+		Endpoint: cfg.Lambda.Endpoint, Region: cfg.Lambda.Region, AccessKey: cfg.Lambda.AccessKey, SecretKey: cfg.Lambda.SecretKey,
+		Packager: packager(cfg), Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.New(functions, api.Options{
+		Namespace: cfg.Namespace, Credentials: credentials, Version: version,
+		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Logger: log,
+	}), nil
+}
+
+// packager makes the packages of a provider with that configuration.
+func packager(cfg config.Config) *aws.Packager {
+	if cfg.CacheDir == "" {
+		cfg.CacheDir = defaultCache()
+	}
+	return aws.NewPackager(aws.PackagerOptions{
+		Bootstrap: bootstraps.Binary, CacheDir: cfg.CacheDir, Revision: version,
+		Local: cfg.LocalImages, InsecureRegistries: cfg.InsecureRegistries,
+	})
+}
+
+// defaultCache is where finished packages are kept when nothing else is said:
+// the user's cache directory, which a pod without a home directory lacks.
+func defaultCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	return filepath.Join(dir, "faas-lambda")
+}
+
+// serveHTTP serves until ctx ends, lets the requests under way go on for grace,
+// and cuts those that still do. The server has no read or write timeout: an
+// invocation may last 15 minutes.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, grace time.Duration) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := server.Shutdown(last); err != nil {
+		_ = server.Close() // what is cut off is over; there is nobody to tell
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}

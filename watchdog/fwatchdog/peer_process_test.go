@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// programs is what the black-box cases run: ours, built once, and the function.
+var programs struct{ ours, function string }
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "fwatchdog-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	programs.ours, programs.function = filepath.Join(dir, "fwatchdog"), filepath.Join(dir, "fn")
+	for out, pkg := range map[string]string{programs.ours: ".", programs.function: "./testdata/fn"} {
+		cmd := exec.Command("go", "build", "-o", out, pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", pkg, err, text)
+			os.Exit(1)
+		}
+	}
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// process is a running watchdog.
+type process struct {
+	t        *testing.T
+	addr     string
+	upstream string // where its function listens, in http mode
+	dir      string
+	cmd      *exec.Cmd
+	exited   chan struct{}
+
+	mu  sync.Mutex // guards log
+	log bytes.Buffer
+}
+
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *process) logged(text string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return bytes.Contains(p.log.Bytes(), []byte(text))
+}
+
+// peer is a watchdog program to test: ours or one of the real ones.
+type peer struct {
+	of, classic []string // commands
+	theirs      bool
+}
+
+// start runs a watchdog of the kind with env and the files of script in its
+// directory. $FN and $UP in env stand for the function and its address.
+func (b peer) start(t *testing.T, classic bool, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, addr: freeAddr(t), upstream: freeAddr(t), dir: t.TempDir(), exited: make(chan struct{})}
+	command := b.of
+	if classic {
+		command = b.classic
+	}
+	p.cmd = exec.Command(command[0], command[1:]...)
+	p.cmd.Dir = p.dir
+	_, port, err := net.SplitHostPort(p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, side, err := net.SplitHostPort(freeAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Env = []string{"PATH=/usr/bin:/bin", "TMPDIR=" + p.dir, "port=" + port, "metrics_port=" + side, "healthcheck_interval=100ms"}
+	for _, kv := range env {
+		p.cmd.Env = append(p.cmd.Env, strings.NewReplacer("$FN", programs.function, "$UP", p.upstream).Replace(kv))
+	}
+	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.WaitDelay = time.Second
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.exited) }() // its status is looked at where it matters
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-p.exited:
+		case <-time.After(5 * time.Second):
+			_ = p.cmd.Process.Kill()
+			<-p.exited
+		}
+		if t.Failed() {
+			t.Logf("log of %s:\n%.4000s", command, p.log.String())
+		}
+	})
+	return p
+}
+
+// ready waits until the watchdog and its function take requests.
+func (p *process) ready() *process {
+	p.t.Helper()
+	p.until("it listens", func() bool { return p.listens(p.addr) })
+	if slices.Contains(p.cmd.Env, "mode=http") {
+		p.until("its function listens", func() bool { return p.listens(p.upstream) })
+	}
+	return p
+}
+
+func (p *process) listens(addr string) bool {
+	select {
+	case <-p.exited:
+		p.t.Fatalf("it ended: %s\n%s", p.cmd.ProcessState, p.log.String())
+	default:
+	}
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// until waits for what has no event of its own.
+func (p *process) until(what string, happened func() bool) {
+	p.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	for !happened() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			p.t.Fatalf("waited in vain until %s\n%s", what, p.log.String())
+		}
+	}
+}
+
+// gone waits a while for something to stop and says whether it did.
+func (p *process) gone(happened func() bool) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(time.Second)
+	defer limit.Stop()
+	for {
+		if happened() {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return false
+		}
+	}
+}
+
+// answer is what a case looks at.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	took   time.Duration
+}
+
+func (a answer) String() string {
+	return fmt.Sprintf("%d %q %.120q", a.status, a.header.Get("Content-Type"), a.body)
+}
+
+// has says of headers whether they are there.
+func (a answer) has(names ...string) string {
+	text := a.String()
+	for _, name := range names {
+		if v := a.header.Get(name); v == "" {
+			text += " no " + name
+		} else if name == "X-Duration-Seconds" {
+			text += " " + name
+		} else {
+			text += " " + name + "=" + v
+		}
+	}
+	return text
+}
+
+// rounded gives the time to a quarter of a second.
+func (a answer) rounded() string {
+	return fmt.Sprint(a.took.Round(250 * time.Millisecond))
+}
+
+// do sends a request; header is "Name: value" lines.
+func (p *process) do(method, target, body string, header ...string) answer {
+	p.t.Helper()
+	a, err := p.try(p.t.Context(), method, target, strings.NewReader(body), header...)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v\n%s", method, target, err, p.log.String())
+	}
+	return a
+}
+
+func (p *process) try(ctx context.Context, method, target string, body io.Reader, header ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+p.addr+target, body)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Add(name, value)
+		if name == "Host" {
+			req.Host = value
+		}
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+	began := time.Now()
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return answer{}, err
+	}
+	text, err := io.ReadAll(res.Body)
+	a := answer{res.StatusCode, res.Header, string(text), time.Since(began)}
+	return a, errors.Join(err, res.Body.Close())
+}
+
+// status waits for the watchdog's end and returns its exit status, or says that
+// it lives on.
+func (p *process) status() string {
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.String()
+	case <-time.After(2 * time.Second):
+		return "lives on"
+	}
+}
+
+// script writes an executable file of shell commands.
+func (p *process) alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// script writes an executable shell script and returns its path.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
