@@ -85,8 +85,13 @@ func TestConcurrencyLimit(t *testing.T) {
 					errs <- err
 				}()
 			}
-			<-s.reached
-			<-s.reached
+			for range 2 {
+				select {
+				case <-s.reached:
+				case err := <-errs:
+					t.Fatalf("invocation ended early: %v\n%s", err, h.log.String())
+				}
+			}
 			_, err := h.tryInvoke(t.Context(), "f", "{}")
 			wantThrottle(t, err, test.reason)
 			s.goOn <- struct{}{}

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,12 +88,12 @@ func TestAWSCLI(t *testing.T) {
 		}
 	})
 	t.Run("a package made by hand", func(t *testing.T) {
-		zip := filepath.Join(dir, "function.zip")
-		if said, err := faasLambda(t, "package", push(t, "functions/cat:1", classic(t)), "-o", zip); err != nil {
+		file := filepath.Join(dir, "function.zip")
+		if said, err := faasLambda(t, "package", push(t, "functions/cat:1", classic(t)), "-o", file); err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		must("create-function", "--function-name", "by-hand", "--runtime", "provided.al2023", "--handler", "bootstrap",
-			"--role", "arn:aws:iam::000000000000:role/lambda", "--zip-file", "fileb://"+zip, "--timeout", "10", "--tags", "made=by hand")
+			"--role", "arn:aws:iam::000000000000:role/lambda", "--zip-file", "fileb://"+file, "--timeout", "10", "--tags", "made=by hand")
 		must("wait", "function-active-v2", "--function-name", "by-hand")
 		said := must("invoke", "--function-name", "by-hand", "--log-type", "Tail", "--payload", payload(t, `["any", "JSON"]`), out)
 		if got := read(t, out); got != `["any", "JSON"]` {
@@ -120,25 +122,18 @@ func TestAWSCLI(t *testing.T) {
 		}
 	})
 	t.Run("bad input", func(t *testing.T) {
-		corrupt := filepath.Join(dir, "corrupt.zip")
-		if err := os.WriteFile(corrupt, []byte("PK\x03\x04 this is no zip"), 0o600); err != nil {
-			t.Fatal(err)
-		}
 		create := func(args ...string) []string {
 			return append([]string{"create-function", "--function-name", "bad", "--runtime", "provided.al2023", "--handler", "bootstrap",
-				"--role", "arn:aws:iam::000000000000:role/lambda", "--zip-file", "fileb://" + corrupt}, args...)
+				"--role", "arn:aws:iam::000000000000:role/lambda", "--code", "S3Bucket=none,S3Key=none"}, args...)
 		}
 		for name, c := range map[string]struct {
 			args []string
 			says string
 		}{
-			"corrupt zip":       {create(), "InvalidParameterValueException"},
-			"corrupt update":    {[]string{"update-function-code", "--function-name", "by-provider", "--zip-file", "fileb://" + corrupt}, "InvalidParameterValueException"},
-			"too long":          {create("--timeout", "901"), "ValidationException"},
-			"too little memory": {create("--memory-size", "64"), "ValidationException"},
-			"no JSON":           {[]string{"invoke", "--function-name", "by-provider", "--payload", payload(t, "{"), out}, "InvalidRequestContentException"},
-			"missing":           {[]string{"invoke", "--function-name", "nobody", out}, "ResourceNotFoundException"},
-			"bad name":          {[]string{"get-function", "--function-name", "no.dots"}, "ValidationException"},
+			"too long": {create("--timeout", "901"), "ValidationException"},
+			"no JSON":  {[]string{"invoke", "--function-name", "by-provider", "--payload", payload(t, "{"), out}, "InvalidRequestContentException"},
+			"missing":  {[]string{"invoke", "--function-name", "nobody", out}, "ResourceNotFoundException"},
+			"bad name": {[]string{"get-function", "--function-name", "no spaces"}, "ValidationException"},
 		} {
 			t.Run(name, func(t *testing.T) {
 				if said, err := aws(t, c.args...); err == nil || !strings.Contains(said, c.says) {
@@ -146,10 +141,45 @@ func TestAWSCLI(t *testing.T) {
 				}
 			})
 		}
+		t.Run("corrupt zip", func(t *testing.T) { corruptZip(t) })
 		if got := do(t, "GET", "/function/by-provider/status/200", nil); got.Status != 200 {
 			t.Errorf("afterwards the function answered %d: %s", got.Status, got.Body)
 		}
 	})
+}
+
+// corruptZip sends what is no zip, which the CLI itself would not.
+func corruptZip(t *testing.T) {
+	for path, body := range map[string]string{
+		"/2015-03-31/functions": `{"FunctionName":"bad","Runtime":"provided.al2023","Handler":"bootstrap",
+			"Role":"arn:aws:iam::000000000000:role/lambda","Code":{"ZipFile":"UEsDBCB0aGlzIGlzIG5vIHppcA=="}}`,
+		"/2015-03-31/functions/by-provider/code": `{"ZipFile":"UEsDBCB0aGlzIGlzIG5vIHppcA=="}`,
+	} {
+		method := http.MethodPost
+		if strings.HasSuffix(path, "/code") {
+			method = http.MethodPut
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, shared.up.AWS+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		answer, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != http.StatusBadRequest || !bytes.Contains(answer, []byte("Could not unzip uploaded file")) {
+			t.Errorf("%s answered %d %s", path, res.StatusCode, answer)
+		}
+	}
+	if said, err := aws(t, "get-function", "--function-name", "bad"); err == nil {
+		t.Errorf("something was left: %s", said)
+	}
 }
 
 // payload writes an event to a file of the test's own and names it as both

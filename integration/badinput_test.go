@@ -24,7 +24,6 @@ func TestBadDeployments(t *testing.T) {
 	windows := platform(t, middleware(t, "web"), "windows", arch)
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[arch]
 	foreign := platform(t, middleware(t, "web"), "linux", other)
-	elf := middleware(t, "web")
 	wrongELF, err := fixture.Middleware(arch, program(t, "web", other), program(t, "watchdog", arch))
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +35,7 @@ func TestBadDeployments(t *testing.T) {
 		says       []string
 	}{
 		"unknown image":                {types.FunctionDeployment{Image: shared.registry.Addr + "/functions/missing:1"}, 400, []string{"functions/missing"}},
-		"unreachable registry":         {types.FunctionDeployment{Image: closedAddress(t) + "/functions/web:1"}, 502, []string{"connection refused"}},
+		"unreachable registry":         {types.FunctionDeployment{Image: closedAddress(t) + "/functions/web:1"}, 503, []string{"connection refused"}},
 		"wrong digest":                 {types.FunctionDeployment{Image: strings.TrimSuffix(good, ":1") + "@sha256:" + strings.Repeat("0", 64)}, 400, []string{"sha256:0000"}},
 		"no reference":                 {types.FunctionDeployment{Image: "not a reference!"}, 400, []string{"not a reference!"}},
 		"no image":                     {types.FunctionDeployment{}, 400, []string{"image"}},
@@ -52,7 +51,6 @@ func TestBadDeployments(t *testing.T) {
 		"environment too big":          {types.FunctionDeployment{Image: good, EnvVars: map[string]string{"big": strings.Repeat("x", 5000)}}, 400, []string{"4"}},
 		"missing program":              {types.FunctionDeployment{Image: good, EnvProcess: "./nothing"}, 400, []string{"./nothing"}},
 		"local image is no registry's": {types.FunctionDeployment{Image: "oci:" + t.TempDir()}, 400, []string{"oci"}},
-		"crashes at start":             {types.FunctionDeployment{Image: push(t, "functions/crash:1", middleware(t, "crash"))}, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.deployment.Service == "" {
@@ -61,9 +59,6 @@ func TestBadDeployments(t *testing.T) {
 			answer, err := shared.up.Deploy(t.Context(), c.deployment)
 			if err != nil {
 				t.Fatal(err)
-			}
-			if c.status == 0 { // accepted: what it does when invoked is another test's matter
-				return
 			}
 			if answer.Status != c.status {
 				t.Errorf("deploy answered %d, want %d: %s", answer.Status, c.status, answer.Body)
@@ -81,10 +76,6 @@ func TestBadDeployments(t *testing.T) {
 			}
 		})
 	}
-	if got, err := shared.up.Remove(t.Context(), "bad"); err != nil || got.Status != http.StatusAccepted && got.Status != 200 {
-		t.Errorf("remove answered %d %s, %v", got.Status, got.Body, err)
-	}
-	_ = elf
 }
 
 // TestFailingUpdateKeepsTheFunction updates a running function to what cannot
@@ -151,7 +142,7 @@ func TestBadRequests(t *testing.T) {
 		"delete: missing function": {"DELETE", "/system/functions", `{"functionName":"nobody"}`, 404},
 		"status: missing function": {"GET", "/system/function/nobody", "", 404},
 		"scale: no JSON":           {"POST", "/system/scale-function/nobody", "x", 400},
-		"unknown namespace":        {"GET", "/system/functions?namespace=nowhere", "", 400},
+		"unknown namespace":        {"GET", "/system/functions?namespace=nowhere", "", 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := do(t, c.method, c.path, []byte(c.body))

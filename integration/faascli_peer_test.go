@@ -53,7 +53,9 @@ func TestPeerFaasCLI(t *testing.T) {
 	t.Run("login", func(t *testing.T) {
 		contains(t, run(t, []byte(shared.up.Password), 0, "login", "--username", "admin", "--password-stdin"), "credentials saved")
 	})
-	t.Run("version", func(t *testing.T) { contains(t, run(t, nil, 0, "version"), "faas-lambda") })
+	t.Run("version", func(t *testing.T) {
+		contains(t, run(t, nil, 0, "version", "--warn-update=false"), "faas-lambda", "lambda")
+	})
 	t.Run("namespace list", func(t *testing.T) { contains(t, run(t, nil, 0, "namespace", "list"), "openfaas-fn") })
 	t.Run("list, empty", func(t *testing.T) { contains(t, run(t, nil, 0, "list"), "Function") })
 	t.Run("deploy", func(t *testing.T) {

@@ -68,6 +68,9 @@ func TestImportsKeepTheHouseRules(t *testing.T) {
 		pkg := strings.TrimPrefix(p.ImportPath, module)
 		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 			if own, ok := strings.CutPrefix(imported, module); ok && own != pkg && !allowed(pkg, own) {
+				if matches(pkg+"/...", own) && !slices.Contains(p.Imports, imported) {
+					continue // a test may run a package together with those below it
+				}
 				t.Errorf("%s imports %s, which the house rules do not allow", pkg, own)
 			}
 		}

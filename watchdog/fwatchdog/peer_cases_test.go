@@ -239,18 +239,10 @@ func httpCases(t *testing.T) []blackBox {
 		{
 			name: "15 http passes everything", env: env,
 			observe: func(p *process) string {
-				a := p.ready().do("POST", "/p/a%20th/..//x?q=1&q=%2f", "hi", "X-A: 1", "X-A: 2, 3", "Host: fn.example")
-				return fmt.Sprint(a.status, a.header.Get("Location"))
-			},
-			want: "[] true 1",
-		},
-		{
-			name: "15b http passes values", env: env,
-			observe: func(p *process) string {
 				a := p.ready().do("POST", "/p/a%20th/%2E%2e/x?q=1&q=%2f", "hi", "X-A: 1", "X-A: 2, 3", "Host: fn.example")
 				return fmt.Sprint(a.body, a.header["X-Back"], a.header.Get("X-Duration-Seconds") != "mine", len(a.header["X-Duration-Seconds"]))
 			},
-			want: "POST /p/a%20th/%2E%2e/x?q=1&q=%2f fn.example X-A=[\"1\" \"2, 3\"] body=hi [1 2] true 1",
+			want: "POST /p/a%20th/%2E%2e/x?q=1&q=%2f fn.example X-A=[\"1\" \"2, 3\"] body=hi[1 2] true 1",
 		},
 		{
 			name: "16 http passes statuses", env: env,
@@ -259,7 +251,7 @@ func httpCases(t *testing.T) []blackBox {
 				a := p.do("GET", "/302", "")
 				return fmt.Sprint(a.status, a.header.Get("Location"), " ", p.do("GET", "/204", ""), p.do("GET", "/500", ""), p.do("HEAD", "/", "").status)
 			},
-			want: `302/elsewhere 204 "" ""500 "text/plain; charset=utf-8" "mine\n" 200`,
+			want: `302/elsewhere 204 "" "" 500 "text/plain; charset=utf-8" "mine\n" 200`,
 		},
 		{
 			name: "17 http exec_timeout", env: with("exec_timeout=1s"),
@@ -269,7 +261,7 @@ func httpCases(t *testing.T) []blackBox {
 				c := p.do("GET", "/sleep?d=3s", "", "X-Timeout: 10s")
 				return fmt.Sprint(a.has("X-OpenFaaS-Internal"), a.rounded(), b.status, b.rounded(), c.status, c.rounded())
 			},
-			want: `504 "" "" X-OpenFaaS-Internal=of-watchdog1s504 250ms504 1s`,
+			want: `504 "" "" X-OpenFaaS-Internal=of-watchdog1s504250ms5041s`,
 		},
 		{
 			name: "18 http upstream aborts", env: env,
@@ -284,7 +276,12 @@ func httpCases(t *testing.T) []blackBox {
 				ctx, cancel := context.WithCancel(p.ready().t.Context())
 				defer cancel()
 				held := make(chan struct{})
-				go func() { defer close(held); _, _ = p.try(ctx, "GET", "/sleep?d=20s", nil) }()
+				go func() {
+					defer close(held)
+					for ctx.Err() == nil { // it may meet the other request, and be the one that is refused
+						_, _ = p.try(ctx, "GET", "/sleep?d=20s", nil)
+					}
+				}()
 				var a answer
 				p.until("one request runs", func() bool {
 					a = p.do("GET", "/", "", "X-Timeout: 100ms")

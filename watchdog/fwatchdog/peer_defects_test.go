@@ -49,12 +49,12 @@ func defects(t *testing.T) []blackBox {
 	http := func(more ...string) []string {
 		return append([]string{"mode=http", "fprocess=$FN http $UP", "upstream_url=http://$UP"}, more...)
 	}
-	large := strings.Repeat("0123456789", 30_000)
+	large := strings.Repeat("0123456789", 300_000)
 	grandchild := script(t, "sleep 3; true\n")
 	waiting := script(t, "echo $$ > pid; cat; sleep 20; true\n")
 	return []blackBox{
 		{
-			name: "defect 1 streaming 300 KB", env: []string{"fprocess=cat"}, defect: "bodies are truncated",
+			name: "defect 1 streaming 3 MB", env: []string{"fprocess=cat"}, defect: "bodies are truncated",
 			observe: func(p *process) string { return p.ready().count(20, large, large) },
 			want:    "20 of 20",
 		},
@@ -150,6 +150,11 @@ func defects(t *testing.T) []blackBox {
 				return fmt.Sprint(p.gone(func() bool { return p.do("GET", "/_/health", "").status == 200 }))
 			},
 			want: "true",
+		},
+		{
+			name: "defect 8 http path with //", env: http(), defect: "redirected to a path that the client did not ask for",
+			observe: func(p *process) string { return p.ready().do("GET", "/raw/a//b/../c", "").body },
+			want:    "/raw/a//b/../c",
 		},
 		{
 			name: "defect streaming missing binary", env: []string{"fprocess=/nonexistent"}, defect: "200 and empty",

@@ -85,5 +85,11 @@ func serve() {
 		}
 	})
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	log.Fatal(http.ListenAndServe(os.Args[2], mux))
+	log.Fatal(http.ListenAndServe(os.Args[2], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.RequestURI, "/raw/") { // which the mux would clean
+			fmt.Fprint(w, r.RequestURI)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})))
 }

@@ -1,0 +1,199 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fakeLambda is as much of the Lambda API as a deployment needs, with a hook to
+// break it: what the real service and the emulator do only when they are ill.
+type fakeLambda struct {
+	*Backend
+
+	mu        sync.Mutex // guards everything below
+	functions map[string]*fakeFunction
+	calls     []string                                     // operations, in order
+	fault     func(op string, w http.ResponseWriter) bool  // true: w is answered
+	after     func(op string, f *fakeFunction)             // changes what an operation left
+	invoked   func(w http.ResponseWriter, r *http.Request) // answers invocations
+}
+
+type fakeFunction struct {
+	config map[string]any
+	tags   map[string]string
+}
+
+func newFakeLambda(t *testing.T) *fakeLambda {
+	t.Helper()
+	f := &fakeLambda{functions: map[string]*fakeFunction{}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	b, err := Open(t.Context(), Options{
+		Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute,
+		DeployTimeout: 10 * time.Second, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Backend = b
+	return f
+}
+
+func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/response-streaming-invocations") {
+		f.invoked(w, r)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	op, name := operation(r)
+	f.calls = append(f.calls, op)
+	if f.fault != nil && f.fault(op, w) {
+		return
+	}
+	function := f.functions[name]
+	if function == nil && op != "CreateFunction" && op != "ListFunctions" {
+		refuse(w, 404, "ResourceNotFoundException", "Function not found: "+name)
+		return
+	}
+	var in map[string]any
+	if r.Method == "PUT" || r.Method == "POST" {
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			refuse(w, 400, "InvalidRequestContentException", err.Error())
+			return
+		}
+	}
+	answer := f.do(op, r, name, function, in)
+	if f.after != nil {
+		f.after(op, f.functions[name])
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if op == "DeleteFunction" || strings.HasSuffix(op, "Resource") {
+		w.WriteHeader(204)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// do performs an operation and returns its answer; mu is held.
+func (f *fakeLambda) do(op string, r *http.Request, name string, function *fakeFunction, in map[string]any) any {
+	switch op {
+	case "CreateFunction":
+		function = &fakeFunction{tags: map[string]string{}, config: map[string]any{
+			"FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:" + in["FunctionName"].(string),
+			"CodeSha256":  "sha", "State": "Active", "LastUpdateStatus": "Successful",
+		}}
+		merge(function.config, in)
+		for key, value := range in["Tags"].(map[string]any) {
+			function.tags[key] = value.(string)
+		}
+		f.functions[in["FunctionName"].(string)] = function
+		return function.config
+	case "UpdateFunctionConfiguration":
+		merge(function.config, in)
+	case "UpdateFunctionCode":
+		function.config["CodeSha256"] = "new"
+	case "DeleteFunction":
+		delete(f.functions, name)
+	case "TagResource":
+		for key, value := range in["Tags"].(map[string]any) {
+			function.tags[key] = value.(string)
+		}
+	case "UntagResource":
+		for _, key := range r.URL.Query()["tagKeys"] {
+			delete(function.tags, key)
+		}
+	case "ListTags":
+		return map[string]any{"Tags": function.tags}
+	case "GetFunction":
+		return map[string]any{"Configuration": function.config, "Tags": function.tags}
+	case "ListFunctions":
+		var names []string
+		for name := range f.functions {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		if i := slices.Index(names, r.URL.Query().Get("Marker")); i >= 0 {
+			names = names[i:]
+		}
+		page := map[string]any{}
+		if len(names) > 2 {
+			page["NextMarker"], names = names[2], names[:2]
+		}
+		configs := []any{}
+		for _, name := range names {
+			configs = append(configs, f.functions[name].config)
+		}
+		page["Functions"] = configs
+		return page
+	}
+	return function.config
+}
+
+func merge(config, in map[string]any) {
+	for _, key := range []string{"FunctionName", "Role", "MemorySize", "Timeout", "Environment", "Architectures"} {
+		if value, ok := in[key]; ok {
+			config[key] = value
+		}
+	}
+}
+
+func operation(r *http.Request) (op, function string) {
+	if _, arn, ok := strings.Cut(r.URL.Path, "/tags/"); ok {
+		return map[string]string{"GET": "ListTags", "POST": "TagResource", "DELETE": "UntagResource"}[r.Method], arn[strings.LastIndexByte(arn, ':')+1:]
+	}
+	rest := strings.TrimPrefix(r.URL.Path, "/2015-03-31/functions")
+	name, sub, _ := strings.Cut(strings.Trim(rest, "/"), "/")
+	if name == "" {
+		return map[string]string{"GET": "ListFunctions", "POST": "CreateFunction"}[r.Method], ""
+	}
+	return map[string]string{
+		"GET ": "GetFunction", "DELETE ": "DeleteFunction", "GET configuration": "GetFunctionConfiguration",
+		"PUT configuration": "UpdateFunctionConfiguration", "PUT code": "UpdateFunctionCode",
+	}[r.Method+" "+sub], name
+}
+
+// refuse answers as Lambda does.
+func refuse(w http.ResponseWriter, code int, kind, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-ErrorType", kind)
+	w.Header().Set("X-Amzn-RequestId", "the-request")
+	w.WriteHeader(code)
+	_, _ = fmt.Fprintf(w, `{"Type":"User","message":%q}`, message)
+}
+
+// cut ends the connection without an answer.
+func cut(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		_ = conn.Close()
+	}
+}
+
+// count returns how often the operations that change something were called.
+func (f *fakeLambda) changes() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, op := range f.calls {
+		if !strings.HasPrefix(op, "Get") && !strings.HasPrefix(op, "List") {
+			out = append(out, op)
+		}
+	}
+	return out
+}
+
+// packed is a package that is already made.
+func packed(t *testing.T, content string) Package {
+	t.Helper()
+	store := packageStore{dir: filepath.Join(t.TempDir(), "packages")}
+	return stored(t, store, "key", content)
+}
