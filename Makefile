@@ -47,7 +47,8 @@ test-peers: build ## run the cases of faas-cli and the watchdogs with the real p
 
 bench: build ## figures side by side: bootstrap against aws-lambda-go, packaging against skopeo + umoci + zip
 	@integration/tools.sh bench
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./integration/bench
+	$(GO) test -run '^$$' -bench Invoke -benchtime 20x ./bootstrap/loop
+	@$(GO) run ./integration/bench -bin bin
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@for pkg in $$($(GO) list ./...); do \

@@ -13,8 +13,9 @@ import (
 	"strings"
 )
 
-// cgroupParent is the directory, below this program's own cgroup, that holds one directory a sandbox, named PID-RANDOM.
-const cgroupParent = "faas-lambda"
+// cgroupPrefix begins the name of the directory, below this program's own cgroup, that holds one directory a sandbox; PID-RANDOM follows.
+// Programs share none: one could remove it when another is about to use it.
+const cgroupPrefix = "faas-lambda-"
 
 // maxProcesses bounds processes and threads of one sandbox. Lambda's limit is RLIMIT_NPROC 742, which would count all sandboxes together.
 const maxProcesses = 742
@@ -33,17 +34,29 @@ func findHierarchy() (hierarchy, error) {
 	if err != nil {
 		return hierarchy{}, err
 	}
+	name, err := randomName(cgroupPrefix + strconv.Itoa(os.Getpid()) + "-")
+	if err != nil {
+		return hierarchy{}, err
+	}
 	var h hierarchy
-	h.memory = makeParent(dirs["memory"])
-	h.pids = makeParent(dirs["pids"])
-	h.unified = makeParent(dirs[""])
+	for controller, parent := range map[string]*string{"memory": &h.memory, "pids": &h.pids, "": &h.unified} {
+		if own := dirs[controller]; own != "" {
+			sweepCgroups(own)
+			*parent = makeParent(own, name)
+		}
+	}
 	if h.unified != "" && h.memory == "" {
 		h.limits = delegate(filepath.Dir(h.unified)) && delegate(h.unified)
 	}
-	for _, dir := range h.dirs() {
-		sweepCgroups(dir)
-	}
 	return h, nil
+}
+
+func randomName(prefix string) (string, error) {
+	random := make([]byte, 6)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("name cgroup: %w", err)
+	}
+	return prefix + hex.EncodeToString(random), nil
 }
 
 func (h hierarchy) dirs() []string {
@@ -60,12 +73,9 @@ func (h hierarchy) dirs() []string {
 func (h hierarchy) limited() bool { return h.memory != "" || h.limits }
 
 // makeParent returns "" where no directory can be made: the controller then goes unused.
-func makeParent(own string) string {
-	if own == "" {
-		return ""
-	}
-	dir := filepath.Join(own, cgroupParent)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func makeParent(own, name string) string {
+	dir := filepath.Join(own, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return ""
 	}
 	return dir
@@ -78,26 +88,41 @@ func delegate(dir string) bool {
 }
 
 // sweepCgroups removes what killed programs left. A directory still in use cannot be removed, so errors need no care.
-func sweepCgroups(parent string) {
-	entries, err := os.ReadDir(parent)
+func sweepCgroups(own string) {
+	entries, err := os.ReadDir(own)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
-		pid, _, found := strings.Cut(entry.Name(), "-")
-		if !found || !entry.IsDir() || pid == strconv.Itoa(os.Getpid()) {
+		rest, ours := strings.CutPrefix(entry.Name(), cgroupPrefix)
+		pid, _, named := strings.Cut(rest, "-")
+		if !ours || !named {
 			continue
 		}
 		if _, err := os.Stat("/proc/" + pid); errors.Is(err, fs.ErrNotExist) {
-			_ = os.Remove(filepath.Join(parent, entry.Name())) // in use after all, or removed by another program
+			removeTree(filepath.Join(own, entry.Name()))
 		}
 	}
 }
 
-// close removes the parents unless another program's sandboxes are in them.
+// removeTree removes a directory of cgroups, whose files need not and cannot be removed.
+func removeTree(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			_ = os.Remove(filepath.Join(dir, entry.Name())) // in use after all
+		}
+	}
+	_ = os.Remove(dir) // in use after all
+}
+
+// close removes the parents.
 func (h hierarchy) close() {
 	for _, dir := range h.dirs() {
-		_ = os.Remove(dir) // not empty: another program uses it
+		removeTree(dir)
 	}
 }
 
@@ -109,11 +134,10 @@ type cgroup struct {
 
 // makeCgroup makes and limits the cgroups of one sandbox.
 func (h hierarchy) makeCgroup(memory int64) (*cgroup, error) {
-	random := make([]byte, 6)
-	if _, err := rand.Read(random); err != nil {
-		return nil, fmt.Errorf("name cgroup: %w", err)
+	name, err := randomName("")
+	if err != nil {
+		return nil, err
 	}
-	name := fmt.Sprintf("%d-%s", os.Getpid(), hex.EncodeToString(random))
 	c := &cgroup{hierarchy: hierarchy{limits: h.limits}}
 	for _, dir := range []struct {
 		parent string

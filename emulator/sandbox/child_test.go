@@ -196,7 +196,7 @@ func TestKilledProgramLeavesNoProcess(t *testing.T) {
 				t.Errorf("left over: %v, %v", entries, err)
 			}
 			for _, dir := range h.groups.dirs() {
-				entries, err := filepath.Glob(filepath.Join(dir, strconv.Itoa(c.cmd.Process.Pid)+"-*"))
+				entries, err := filepath.Glob(filepath.Join(filepath.Dir(dir), cgroupPrefix+strconv.Itoa(c.cmd.Process.Pid)+"-*"))
 				if err != nil || len(entries) != 0 {
 					t.Errorf("left over: %v, %v", entries, err)
 				}

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -88,18 +87,13 @@ func measure(ctx context.Context, dir, name, zip string, commands ...[]string) (
 		return m, err
 	}
 	for _, args := range commands {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "TMPDIR="+scratch, "XDG_CACHE_HOME="+scratch)
-		begin := time.Now()
-		if output, err := cmd.CombinedOutput(); err != nil {
-			return m, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, output)
+		u, err := runMeasured(ctx, dir, []string{"TMPDIR=" + scratch, "XDG_CACHE_HOME=" + scratch}, args)
+		if err != nil {
+			return m, err
 		}
-		m.elapsed += time.Since(begin)
-		m.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			m.peak = max(m.peak, usage.Maxrss<<10) // kilobytes on Linux, getrusage(2)
-		}
+		m.elapsed += u.Elapsed
+		m.cpu += u.CPU
+		m.peak = max(m.peak, u.Peak)
 	}
 	info, err := os.Stat(zip)
 	if err != nil {

@@ -85,13 +85,15 @@ func (b *Backend) create(ctx context.Context, p plan, pkg Package) error {
 		Environment:   &lambdatypes.Environment{Variables: p.env},
 		Tags:          tags,
 	})
+	if err = awsError(doing, err); errors.Is(err, backend.ErrConflict) {
+		// Not one when it was made by an earlier attempt of the SDK whose
+		// answer was lost.
+		if made, _ := b.made(ctx, p, tags); made {
+			err = nil
+		}
+	}
 	if err == nil {
 		err = b.ready(ctx, p.function)
-	} else {
-		err = awsError(doing, err)
-		if errors.Is(err, backend.ErrConflict) || errors.Is(err, backend.ErrInvalid) {
-			return err // certainly not made by this call
-		}
 	}
 	if err == nil {
 		return nil
@@ -102,22 +104,28 @@ func (b *Backend) create(ctx context.Context, p plan, pkg Package) error {
 	return err
 }
 
-// undoCreate removes what create may have made: a function whose tags are still
-// exactly those that it was given.
+// made tells whether there is a function with exactly the tags that create gave
+// to the one it made.
+func (b *Backend) made(ctx context.Context, p plan, tags map[string]string) (bool, error) {
+	current, err := b.get(ctx, p.name)
+	if errors.Is(err, backend.ErrNotFound) || errors.Is(err, backend.ErrConflict) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	stale, wanted := difference(current.tags, tags)
+	return len(stale)+len(wanted) == 0, nil
+}
+
+// undoCreate removes what create may have made.
 func (b *Backend) undoCreate(ctx context.Context, p plan, tags map[string]string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	current, err := b.get(ctx, p.name)
-	if errors.Is(err, backend.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	if made, err := b.made(ctx, p, tags); err != nil || !made {
 		return err
 	}
-	if stale, wanted := difference(current.tags, tags); len(stale)+len(wanted) > 0 {
-		return nil // somebody else's by now
-	}
-	_, err = b.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &p.function})
+	_, err := b.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &p.function})
 	return awsError("delete function "+p.name.String(), err)
 }
 

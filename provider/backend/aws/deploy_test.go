@@ -88,6 +88,17 @@ func TestCreateThatFailsIsUndone(t *testing.T) {
 	}
 }
 
+func TestCreateWhoseAnswerIsLost(t *testing.T) {
+	f := newFakeLambda(t)
+	f.lose = "CreateFunction"
+	if err := f.deploy(t.Context(), t, types.FunctionDeployment{}, "zip"); err != nil || len(f.functions) != 1 {
+		t.Errorf("%v, %d functions", err, len(f.functions))
+	}
+	if diff := cmp.Diff([]string{"CreateFunction", "CreateFunction"}, f.changes()); diff != "" {
+		t.Errorf("calls (-want +got)\n%s", diff)
+	}
+}
+
 func TestCreateThatIsPendingEndsWithItsClient(t *testing.T) {
 	f := newFakeLambda(t)
 	ctx, leave := context.WithCancel(t.Context())

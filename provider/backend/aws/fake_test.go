@@ -23,6 +23,7 @@ type fakeLambda struct {
 	calls     []string                                     // operations, in order
 	fault     func(op string, w http.ResponseWriter) bool  // true: w is answered
 	after     func(op string, f *fakeFunction)             // changes what an operation left
+	lose      string                                       // the next answer of this operation is lost
 	invoked   func(w http.ResponseWriter, r *http.Request) // answers invocations
 }
 
@@ -71,9 +72,20 @@ func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer := f.do(op, r, name, function, in)
+	answer := f.do(op, w, r, name, function, in)
+	if op == "CreateFunction" {
+		name = in["FunctionName"].(string)
+	}
 	if f.after != nil {
 		f.after(op, f.functions[name])
+	}
+	if answer == nil && op == "CreateFunction" {
+		return // refused
+	}
+	if f.lose == op {
+		f.lose = ""
+		cut(w)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if op == "DeleteFunction" || strings.HasSuffix(op, "Resource") {
@@ -84,9 +96,13 @@ func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // do performs an operation and returns its answer; mu is held.
-func (f *fakeLambda) do(op string, r *http.Request, name string, function *fakeFunction, in map[string]any) any {
+func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name string, function *fakeFunction, in map[string]any) any {
 	switch op {
 	case "CreateFunction":
+		if f.functions[in["FunctionName"].(string)] != nil {
+			refuse(w, 409, "ResourceConflictException", "Function already exist: "+in["FunctionName"].(string))
+			return nil
+		}
 		function = &fakeFunction{tags: map[string]string{}, config: map[string]any{
 			"FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:" + in["FunctionName"].(string),
 			"CodeSha256":  "sha", "State": "Active", "LastUpdateStatus": "Successful",
@@ -178,7 +194,7 @@ func cut(w http.ResponseWriter) {
 	}
 }
 
-// count returns how often the operations that change something were called.
+// changes returns the operations that change something, in order.
 func (f *fakeLambda) changes() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,0 +1,201 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+const nul = "\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// streams answers an invocation by events: each is a type and a payload.
+func streams(events ...[2]string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
+		encoder := eventstream.NewEncoder()
+		for _, e := range events {
+			message := eventstream.Message{Payload: []byte(e[1])}
+			message.Headers.Set(":message-type", eventstream.StringValue("event"))
+			message.Headers.Set(":event-type", eventstream.StringValue(e[0]))
+			message.Headers.Set(":content-type", eventstream.StringValue(map[string]string{"PayloadChunk": "application/octet-stream", "InvokeComplete": "application/json"}[e[0]]))
+			if err := encoder.Encode(w, message); err != nil {
+				return
+			}
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+}
+
+func chunk(s string) [2]string { return [2]string{"PayloadChunk", s} }
+func end(s string) [2]string   { return [2]string{"InvokeComplete", s} }
+
+// deployed is a fake with the function hello, whose invocations h answers.
+func deployedFake(t *testing.T, h func(http.ResponseWriter, *http.Request)) *fakeLambda {
+	t.Helper()
+	f := newFakeLambda(t)
+	f.invoked = h
+	if err := f.deploy(t.Context(), t, types.FunctionDeployment{}, "zip"); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fakeLambda) call(ctx context.Context) (*http.Response, string, error) {
+	answer, err := f.Invoke(ctx, hello, httptest.NewRequestWithContext(ctx, "POST", "/", strings.NewReader("x")))
+	if err != nil {
+		return nil, "", err
+	}
+	body, err := io.ReadAll(answer.Body)
+	return answer, string(body), errors.Join(err, answer.Body.Close())
+}
+
+func TestInvokeAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		events [][2]string
+		code   int
+		body   string
+	}{
+		{"at once", [][2]string{chunk(`{"statusCode":201}` + nul + "body"), end("{}")}, 201, "body"},
+		{"in pieces", [][2]string{chunk(`{"status`), chunk(`Code":201}` + nul[:3]), chunk(nul[3:]), chunk("bo"), chunk("dy"), end("{}")}, 201, "body"},
+		{"NULs in the body", [][2]string{chunk(`{}` + nul + nul + "x"), chunk(nul), end("{}")}, 200, nul + "x" + nul},
+		{"no body", [][2]string{chunk(`{"statusCode":204}` + nul), end("{}")}, 204, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			answer, body, err := deployedFake(t, streams(c.events...)).call(t.Context())
+			if err != nil || answer.StatusCode != c.code || body != c.body {
+				t.Errorf("%+v %q, %v", answer, body, err)
+			}
+		})
+	}
+}
+
+func TestInvokeFails(t *testing.T) {
+	failed := &backend.FunctionError{}
+	exit := `{"ErrorCode":"Runtime.ExitError","ErrorDetails":"{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"exit status 127\"}"}`
+	timeout := `{"ErrorCode":"Unhandled","ErrorDetails":"{\"errorMessage\":\"2026-11-23T00:00:00Z id Task timed out after 1.00 seconds\"}"}`
+	for _, c := range []struct {
+		name string
+		h    func(http.ResponseWriter, *http.Request)
+		kind error
+		says string
+	}{
+		{"crash", streams(end(exit)), nil, "Runtime.ExitError: exit status 127"},
+		{"crash with an error document", streams(chunk(`{"errorType":"Runtime.ExitError"}`), end(exit)), nil, "exit status 127"},
+		{"plain details", streams(end(`{"ErrorCode":"Unhandled","ErrorDetails":"why"}`)), nil, "Unhandled: why"},
+		{"crash in the metadata", streams(chunk(`{"sta`), end(exit)), nil, "exit status 127"},
+		{"timeout", streams(end(timeout)), backend.ErrTimeout, "timed out after 1.00"},
+		{"no metadata", streams(chunk(`hello`), end("{}")), nil, "metadata"},
+		{"endless metadata", streams(chunk(strings.Repeat("x", maxMetadata+1)), chunk(nul), end("{}")), nil, "longer than"},
+		{"nothing", streams(end("{}")), nil, "metadata"},
+		{"connection cut", streams(chunk(`{}`)), io.ErrUnexpectedEOF, "invoke function hello"},
+		{"throttled", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			refuse(w, 429, "TooManyRequestsException", "Rate Exceeded.")
+		}, backend.ErrThrottled, "Rate Exceeded."},
+		{"too large", func(w http.ResponseWriter, _ *http.Request) { refuse(w, 413, "RequestTooLargeException", "big") }, backend.ErrTooLarge, "big"},
+		{"pending", func(w http.ResponseWriter, _ *http.Request) {
+			refuse(w, 409, "ResourceConflictException", "The operation cannot be performed at this time. The function is currently in the following state: Pending")
+		}, backend.ErrUnavailable, "Pending"},
+		{"gone", func(w http.ResponseWriter, _ *http.Request) {
+			refuse(w, 404, "ResourceNotFoundException", "Function not found")
+		}, backend.ErrNotFound, "hello"},
+		{"AWS is ill", func(w http.ResponseWriter, _ *http.Request) { refuse(w, 500, "ServiceException", "ill") }, backend.ErrUnavailable, "ill"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var calls atomic.Int32
+			f := deployedFake(t, func(w http.ResponseWriter, r *http.Request) {
+				calls.Add(1)
+				c.h(w, r)
+			})
+			_, _, err := f.call(t.Context())
+			if err == nil || c.kind != nil && !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %v and %q", err, c.kind, c.says)
+			}
+			if c.kind == nil && !errors.As(err, &failed) {
+				t.Errorf("%v is no FunctionError", err)
+			}
+			if calls.Load() != 1 {
+				t.Errorf("invoked %d times", calls.Load())
+			}
+		})
+	}
+}
+
+func TestInvokeFailsInTheMiddle(t *testing.T) {
+	f := deployedFake(t, streams(chunk(`{}`+nul+"half"), end(`{"ErrorCode":"Runtime.ExitError","ErrorDetails":"died"}`)))
+	answer, body, err := f.call(t.Context())
+	var failed *backend.FunctionError
+	if answer == nil || body != "half" || !errors.As(err, &failed) {
+		t.Errorf("%v, %q, %v", answer, body, err)
+	}
+}
+
+func TestInvokeStreamsAndIsAbandoned(t *testing.T) {
+	gone := make(chan struct{})
+	f := deployedFake(t, func(w http.ResponseWriter, r *http.Request) {
+		streams(chunk(`{}`+nul+"first"))(w, r)
+		<-r.Context().Done()
+		close(gone)
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	answer, err := f.Invoke(ctx, hello, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(answer.Body, first); err != nil || string(first) != "first" {
+		t.Errorf("%q, %v", first, err)
+	}
+	leave()
+	if _, err := answer.Body.Read(first); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the client left: %v", err)
+	}
+	if err := answer.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	<-gone
+}
+
+func TestInvocationsShareAConnection(t *testing.T) {
+	f := deployedFake(t, streams(chunk(`{}`+nul+"x"), end("{}")))
+	connections := map[string]bool{}
+	answer := f.invoked
+	f.invoked = func(w http.ResponseWriter, r *http.Request) {
+		connections[r.RemoteAddr] = true
+		answer(w, r)
+	}
+	for range 20 {
+		if _, _, err := f.call(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(connections) != 1 {
+		t.Errorf("20 invocations took %d connections", len(connections))
+	}
+}
+
+func TestOnlyWhatWasNotSentIsSentAgain(t *testing.T) {
+	retryer := invokeRetryer()
+	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	if !retryer.IsErrorRetryable(dial) {
+		t.Error("a connection that was never made is not tried again")
+	}
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded, &net.OpError{Op: "read", Err: errors.New("connection reset")}, errors.New("429")} {
+		if retryer.IsErrorRetryable(err) {
+			t.Errorf("%v is tried again", err)
+		}
+	}
+}
