@@ -180,7 +180,9 @@ func vars(name, value string) *types.Environment {
 // The environment may be 4,096 bytes long, as compact JSON.
 func TestLargestEnvironment(t *testing.T) {
 	h := start(t, Options{})
-	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment = vars("LONG", strings.Repeat("<", 4096-len(`{"LONG":""}`))) })
+	h.deploy("f", func(in *lambda.CreateFunctionInput) {
+		in.Environment = vars("LONG", strings.Repeat("<", 4096-len(`{"LONG":""}`)))
+	})
 	_, err := h.client.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: aws.String("f"), Environment: vars("LONG", strings.Repeat("<", 4097-len(`{"LONG":""}`))),
 	})

@@ -21,7 +21,10 @@ import (
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
-	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Tags = map[string]string{"k": "v"}; in.Environment = vars("AA", "b") })
+	h.deploy("f", func(in *lambda.CreateFunctionInput) {
+		in.Tags = map[string]string{"k": "v"}
+		in.Environment = vars("AA", "b")
+	})
 	if err := h.reserve("f", 7); err != nil {
 		t.Fatal(err)
 	}

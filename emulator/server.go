@@ -44,7 +44,7 @@ type Server struct {
 
 	operations map[route]operation
 
-	ctx    context.Context    //nolint:containedctx // the life of everything that goes on without a request; ended by Close
+	ctx    context.Context    // the life of everything that goes on without a request; ended by Close
 	cancel context.CancelFunc // ends ctx
 	work   sync.WaitGroup     // goroutines under ctx
 	workMu sync.Mutex         // guards closed, and that nothing is added to work after it

@@ -53,7 +53,11 @@ func (e environment) command(argv, extra []string) (*exec.Cmd, error) {
 	}
 	return &exec.Cmd{
 		Path: path, Args: argv, Dir: e.dir, Env: vars,
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+		// A group of its own, to be ended as a whole; and no function outlives
+		// the watchdog, however that ends. (Linux sends the signal when the
+		// thread that forked ends. Go ends only threads whose goroutine ended
+		// locked to them, and there is none here.)
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}, nil
 }
 

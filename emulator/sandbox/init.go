@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,6 +73,13 @@ func prepare(control *channel) (*initProcess, error) {
 	// Not dumpable: bootstrap may not look into this process, even where both have the same uid.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("clear dumpable: %w", err)
+	}
+	name, err := unix.BytePtrFromString("faas-sandbox") // what ps shows instead of "exe"
+	if err == nil {
+		err = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("name process: %w", err)
 	}
 	unix.Umask(0)
 	if err := enterRoot(l); err != nil {

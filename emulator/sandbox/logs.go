@@ -56,9 +56,9 @@ func (p *logPipe) readAll(fd uintptr) bool {
 	for {
 		n, err := unix.Read(int(fd), p.scratch)
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 			continue
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EAGAIN):
 			return false
 		case err != nil || n == 0:
 			return true

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -116,29 +116,28 @@ func invoke(t testing.TB, s *Sandbox, payload string) (string, error) {
 
 func invokeFor(t testing.TB, s *Sandbox, payload string, timeout time.Duration) (string, error) {
 	t.Helper()
-	responses := make(chan Response, 1)
-	body := make(chan string, 1)
-	bodyErr := make(chan error, 1)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		select {
-		case r := <-responses:
-			data, err := io.ReadAll(r.Body)
-			body <- string(data)
-			bodyErr <- err
-		case <-ctx.Done():
-			body <- ""
-			bodyErr <- nil
-		}
-	}()
-	inv := Invocation{RequestID: newID(), Deadline: time.Now().Add(timeout), FunctionARN: "arn:f", Payload: []byte(payload)}
-	_, err := s.Invoke(t.Context(), inv, func(r Response) { responses <- r })
-	cancel()
-	if err != nil {
-		return <-body, err
+	type answer struct {
+		body string
+		err  error
 	}
-	return <-body, <-bodyErr
+	answers := make(chan answer, 1)
+	var begun atomic.Bool
+	inv := Invocation{RequestID: newID(), Deadline: time.Now().Add(timeout), FunctionARN: "arn:f", Payload: []byte(payload)}
+	_, err := s.Invoke(t.Context(), inv, func(r Response) {
+		begun.Store(true)
+		go func() {
+			data, err := io.ReadAll(r.Body)
+			answers <- answer{string(data), err}
+		}()
+	})
+	if !begun.Load() {
+		return "", err
+	}
+	a := <-answers
+	if err == nil {
+		err = a.err
+	}
+	return a.body, err
 }
 
 func mustInvoke(t testing.TB, s *Sandbox, payload string) string {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -53,7 +54,7 @@ func (p *initProcess) obey(o order) notice {
 		target = -1 // every process of the namespace but this one (kill(2))
 	}
 	// ESRCH is no error here: a process that is gone needs no signal, and its end has been or will be told.
-	if err := unix.Kill(target, o.Signal); err != nil && err != unix.ESRCH {
+	if err := unix.Kill(target, o.Signal); err != nil && !errors.Is(err, unix.ESRCH) {
 		return notice{Fault: fmt.Sprintf("signal sandbox: %v", err)}
 	}
 	return notice{Signal: true}
@@ -64,7 +65,7 @@ func (p *initProcess) reap() (status string, ended bool) {
 	for {
 		var ws unix.WaitStatus
 		pid, err := unix.Wait4(-1, &ws, unix.WNOHANG, nil)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || pid <= 0 {

@@ -11,8 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Spec describes a sandbox.
@@ -163,11 +166,19 @@ func (s *Sandbox) await(ctx context.Context, l layout) ([]*os.File, error) {
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("start sandbox: %w", err), ctx.Err())
 	case n.Fault != "":
-		return nil, fmt.Errorf("start sandbox: %s (%w)", n.Fault, ErrForbidden)
+		return nil, faultError(n.Fault)
 	case !n.Ready:
 		return nil, errors.New("start sandbox: its process answered out of turn")
 	}
 	return files, nil
+}
+
+// faultError is for what process 1 could not do.
+func faultError(fault string) error {
+	if strings.Contains(fault, unix.EPERM.Error()) || strings.Contains(fault, unix.EACCES.Error()) {
+		return fmt.Errorf("start sandbox: %s (%w)", fault, ErrForbidden)
+	}
+	return fmt.Errorf("start sandbox: %s", fault)
 }
 
 // serve answers the Runtime API, and the AWS API if there is one, on the sandbox's sockets.

@@ -194,12 +194,10 @@ func permissions(f *zip.File, otherwise fs.FileMode) fs.FileMode {
 // unpackError blames the zip for everything but the disk: errors of files that do not come from names that contradict each other.
 func unpackError(name string, err error) error {
 	var disk *fs.PathError
-	if errors.As(err, &disk) {
-		switch disk.Err {
-		case syscall.EEXIST, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.EINVAL:
-		default:
-			return fmt.Errorf("unpack %q: %w", name, err)
-		}
+	if errors.As(err, &disk) && !slices.ContainsFunc(contradictions, func(e error) bool { return errors.Is(err, e) }) {
+		return fmt.Errorf("unpack %q: %w", name, err)
 	}
 	return fmt.Errorf("%w: unpack %q: %w", ErrBadZip, name, err)
 }
+
+var contradictions = []error{syscall.EEXIST, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.EINVAL}

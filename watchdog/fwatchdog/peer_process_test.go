@@ -101,6 +101,12 @@ func (b peer) start(t *testing.T, classic bool, env ...string) *process {
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	p.cmd.WaitDelay = time.Second
+	if b.theirs {
+		p.until("the metrics port of the real watchdogs is free", func() bool {
+			l, err := net.Listen("tcp", ":8081")
+			return err == nil && l.Close() == nil
+		})
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

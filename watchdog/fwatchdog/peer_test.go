@@ -39,10 +39,12 @@ func TestPeers(t *testing.T) {
 			if theirs == nil {
 				return
 			}
-			real := "(not run)"
+			real := notRun
 			t.Run("theirs", func(t *testing.T) { real = c.observe(theirs.start(t, c.classic, c.env...)) })
 			verdict := "same"
 			switch {
+			case real == notRun:
+				verdict = notRun
 			case real != got && c.defect != "":
 				verdict = "differs, as known: " + c.defect
 			case real != got:
@@ -61,6 +63,8 @@ func TestPeers(t *testing.T) {
 		}
 	}
 }
+
+const notRun = "did not run to its end"
 
 func short(s string) string {
 	s = strings.ReplaceAll(s, "\n", `⏎`)

@@ -94,13 +94,14 @@ func load(ctx context.Context, opts Options) (aws.Config, error) {
 		return aws.Config{
 			Region:      opts.Region,
 			Credentials: credentials.NewStaticCredentialsProvider(opts.AccessKey, opts.SecretKey, ""),
-			HTTPClient:  client,
+			HTTPClient:  plainBodies{client},
 		}, nil
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
 	}
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	if opts.Region != "" {
 		cfg.Region = opts.Region
 	}

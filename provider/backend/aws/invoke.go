@@ -30,7 +30,7 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	out, err := b.invoker.InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{FunctionName: &function, Payload: payload})
+	out, err := b.invoker.InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{FunctionName: &function, Payload: payload}, ownProtocol)
 	if err != nil {
 		cancel()
 		return nil, b.refused(doing, name, err)

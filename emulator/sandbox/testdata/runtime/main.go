@@ -43,7 +43,7 @@ func main() {
 		post("init/error", nil, strings.NewReader(`{"errorMessage":"bad config","errorType":"Function.Config"}`), "Function.Config")
 		os.Exit(1)
 	case "hang":
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 	case "exit-once":
 		if os.Getenv("AWS_ENDPOINT_URL") != "" {
 			r, err := http.Get(os.Getenv("AWS_ENDPOINT_URL") + "/once")
@@ -110,7 +110,7 @@ func handle(e event, payload []byte, h http.Header) ([]byte, error) {
 	case "exit":
 		os.Exit(e.N)
 	case "sleep":
-		time.Sleep(time.Duration(e.N) * time.Millisecond)
+		<-time.After(time.Duration(e.N) * time.Millisecond)
 	case "get":
 		r, err := http.Get(e.Wait)
 		if err != nil {

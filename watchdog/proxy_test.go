@@ -1,0 +1,491 @@
+package watchdog
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// proxied runs a watchdog in http mode before handler and returns its address.
+// The function's process is one that does nothing: the test is the function.
+func proxied(t *testing.T, handler http.Handler, more ...string) string {
+	t.Helper()
+	up := httptest.NewServer(handler)
+	t.Cleanup(up.Close)
+	return proxiedTo(t, up.URL, more...)
+}
+
+func proxiedTo(t *testing.T, upstream string, more ...string) string {
+	t.Helper()
+	env := append([]string{"PATH=/usr/bin:/bin", "mode=http", "fprocess=sleep 1000", "upstream_url=" + upstream}, more...)
+	front := httptest.NewServer(started(t, OfWatchdog, env))
+	t.Cleanup(front.Close)
+	return front.Listener.Addr().String()
+}
+
+// started returns a watchdog that is up and ends with the test.
+func started(t *testing.T, kind Kind, env []string) *Watchdog {
+	t.Helper()
+	cfg, err := ParseConfig(kind, env, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := New(cfg, Options{Dir: t.TempDir(), Stdout: io.Discard, Stderr: io.Discard, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := w.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// talk sends raw bytes to addr and returns what comes back until it closes.
+func talk(t *testing.T, addr, request string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+func TestHeadersOfOneHopStayThere(t *testing.T) {
+	var got http.Header
+	addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
+		w.Header().Set("Connection", "X-Mine")
+		w.Header().Set("X-Mine", "1")
+		w.Header().Set("Keep-Alive", "timeout=5")
+		w.Header().Set("X-End", "2")
+	}))
+	answer := talk(t, addr, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nTE: trailers\r\nKeep-Alive: 1\r\nProxy-Authorization: x\r\n"+
+		"Authorization: y\r\nX-End: 1\r\n\r\n")
+	for _, name := range []string{"Connection", "X-Hop", "Te", "Keep-Alive", "Proxy-Authorization"} {
+		if got.Get(name) != "" {
+			t.Errorf("the function got %s: %s", name, got.Get(name))
+		}
+	}
+	if got.Get("Authorization") != "y" || got.Get("X-End") != "1" || got.Get("User-Agent") != "" {
+		t.Errorf("the function got %v", got)
+	}
+	if strings.Contains(answer, "X-Mine") || strings.Contains(answer, "Keep-Alive") || !strings.Contains(answer, "X-End: 2\r\n") {
+		t.Errorf("the client got %s", answer)
+	}
+}
+
+func TestNothingForgedReachesTheFunction(t *testing.T) {
+	var calls atomic.Int32
+	up := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	defer up.Close()
+	w := started(t, OfWatchdog, []string{"PATH=/usr/bin:/bin", "mode=http", "fprocess=sleep 1000", "upstream_url=" + up.URL})
+	for name, forge := range map[string]func(*http.Request){
+		"header value": func(r *http.Request) { r.Header["X-A"] = []string{"1\r\nX-B: 2"} },
+		"header name":  func(r *http.Request) { r.Header["X-A: 1\r\nX-B"] = []string{"2"} },
+		"empty name":   func(r *http.Request) { r.Header[""] = []string{"2"} },
+		"host":         func(r *http.Request) { r.Host = "h\r\nX-B: 2" },
+		"method":       func(r *http.Request) { r.Method = "GET / HTTP/1.1\r\nX-B: 2\r\n\r\nGET" },
+		"target":       func(r *http.Request) { r.RequestURI = "/ HTTP/1.1\r\nX-B: 2\r\n\r\n" },
+		"upgrade": func(r *http.Request) {
+			r.Header["Connection"], r.Header["Upgrade"] = []string{"upgrade"}, []string{"a\r\nX-B: 2"}
+		},
+		"short body": func(r *http.Request) {
+			r.Method, r.Body, r.ContentLength = "POST", io.NopCloser(strings.NewReader("abc")), 5
+		},
+		"a long one": func(r *http.Request) {
+			r.Method, r.Body, r.ContentLength = "POST", io.NopCloser(strings.NewReader("abc")), 1<<20
+		},
+		"body that fails": func(r *http.Request) { r.Method, r.Body, r.ContentLength = "POST", io.NopCloser(failing{}), -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &http.Request{Method: "GET", URL: &url.URL{Path: "/"}, RequestURI: "/", Host: "h", Header: http.Header{}}
+			forge(r)
+			before := calls.Load()
+			answer := &failer{ResponseRecorder: httptest.NewRecorder()}
+			w.ServeHTTP(answer, r.WithContext(t.Context()))
+			if answer.Code != http.StatusInternalServerError || answer.failed == nil {
+				t.Errorf("status %d, error %v", answer.Code, answer.failed)
+			}
+			if complete := calls.Load() - before; complete > 0 && !strings.Contains(name, "body") && name != "a long one" {
+				t.Errorf("%d requests reached the function", complete)
+			}
+		})
+	}
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errors.New("gone") }
+
+// failer is a ResponseWriter that is told why.
+type failer struct {
+	*httptest.ResponseRecorder
+	failed error
+}
+
+func (f *failer) Fail(err error) { f.failed = err }
+
+func TestBothDirectionsStreamAtOnce(t *testing.T) {
+	for _, env := range []string{"mode=http", "mode=streaming"} {
+		t.Run(env, func(t *testing.T) {
+			addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+					t.Error(err)
+				}
+				_, _ = io.Copy(flushing{w}, r.Body)
+			}), env, "function_process=cat")
+			if env == "mode=http" {
+				addr = proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+						t.Error(err)
+					}
+					_, _ = io.Copy(flushing{w}, r.Body)
+				}))
+			}
+			body, feed := io.Pipe()
+			res := make(chan *http.Response, 1)
+			go func() {
+				req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+addr, body)
+				if err != nil {
+					t.Error(err)
+				}
+				r, err := http.DefaultTransport.RoundTrip(req)
+				if err != nil {
+					t.Error(err)
+				}
+				res <- r
+			}()
+			var r *http.Response
+			for i := range 50 {
+				line := fmt.Sprintf("%d %s\n", i, strings.Repeat("x", i*100))
+				if _, err := io.WriteString(feed, line); err != nil {
+					t.Fatal(err)
+				}
+				if r == nil {
+					if r = <-res; r == nil {
+						return
+					}
+				}
+				got := make([]byte, len(line))
+				if _, err := io.ReadFull(r.Body, got); err != nil || string(got) != line {
+					t.Fatalf("line %d: %q, %v", i, got, err)
+				}
+			}
+			if err := feed.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if rest, err := io.ReadAll(r.Body); err != nil || len(rest) > 0 {
+				t.Errorf("%q, %v", rest, err)
+			}
+			_ = r.Body.Close()
+		})
+	}
+}
+
+type flushing struct{ http.ResponseWriter }
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.ResponseWriter.Write(p)
+	if err == nil {
+		err = http.NewResponseController(f.ResponseWriter).Flush()
+	}
+	return n, err
+}
+
+func TestBodiesOfEveryKind(t *testing.T) {
+	addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		fmt.Fprintf(w, "%d %v %d", r.ContentLength, r.TransferEncoding, len(body))
+	}))
+	buffering := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%d %v", r.ContentLength, r.TransferEncoding)
+	}), "buffer_http=true")
+	for _, size := range []int{0, 1, smallBody, smallBody + 1, 100_000, 5 << 20} {
+		if got := post(t, addr, bytes.NewReader(make([]byte, size))); got != fmt.Sprintf("%d [] %d", size, size) {
+			t.Errorf("%d bytes: %s", size, got)
+		}
+		chunked := struct{ io.Reader }{bytes.NewReader(make([]byte, size))}
+		want := fmt.Sprintf("-1 [chunked] %d", size)
+		if size == 0 {
+			want = "0 [] 0" // Go's client sees that there is nothing
+		}
+		if got := post(t, addr, chunked); got != want {
+			t.Errorf("%d bytes chunked: %s", size, got)
+		}
+		chunked = struct{ io.Reader }{bytes.NewReader(make([]byte, size))}
+		if got := post(t, buffering, chunked); got != fmt.Sprintf("%d []", size) {
+			t.Errorf("%d bytes buffered: %s", size, got)
+		}
+	}
+}
+
+func post(t *testing.T, addr string, body io.Reader) string {
+	t.Helper()
+	res, err := http.Post("http://"+addr+"/", "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestTrailersAndInterimAnswers(t *testing.T) {
+	addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Set("Trailer", "X-Sum")
+		fmt.Fprint(w, "body")
+		w.Header().Set("X-Sum", "4")
+	}))
+	res, err := http.Get("http://" + addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil || string(body) != "body" || res.Trailer.Get("X-Sum") != "4" {
+		t.Errorf("%v: %q, trailers %v", err, body, res.Trailer)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProtocolsAreSwitched(t *testing.T) {
+	addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\nhello ", r.Header.Get("Upgrade"))
+		_ = rw.Flush()
+		line, _ := rw.ReadString('\n')
+		_, _ = io.WriteString(conn, strings.ToUpper(line))
+	}))
+	answer := talk(t, addr, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nping\n")
+	if !strings.HasPrefix(answer, "HTTP/1.1 101 ") || !strings.HasSuffix(answer, "\r\n\r\nhello PING\n") || !strings.Contains(answer, "Upgrade: websocket") {
+		t.Errorf("%q", answer)
+	}
+}
+
+// scripted is an upstream that answers each connection's requests by a script.
+type scripted struct {
+	net.Listener
+	mu       sync.Mutex // guards requests
+	requests []string
+}
+
+// script serves connection after connection: steps[i] says what connection i
+// does with each request: "answer", "close" (answer, then close without a word)
+// or "drop" (close without answer).
+func script(t *testing.T, steps ...[]string) *scripted {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scripted{Listener: l}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, step := range steps {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.serve(conn, step)
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return s
+}
+
+func (s *scripted) serve(conn net.Conn, steps []string) {
+	defer func() { _ = conn.Close() }()
+	br := bufio.NewReader(conn)
+	for _, step := range steps {
+		r, err := http.ReadRequest(br)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		s.mu.Lock()
+		s.requests = append(s.requests, r.Method)
+		s.mu.Unlock()
+		if step == "drop" {
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		if step == "close" {
+			return
+		}
+	}
+}
+
+func TestStaleConnections(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps    [][]string
+		methods  []string
+		statuses string
+		requests string // that the function saw
+	}{
+		"closed between requests":    {[][]string{{"close"}, {"close"}, {"close"}}, []string{"GET", "POST", "GET"}, "[200 200 200]", "[GET POST GET]"},
+		"dropped, may be repeated":   {[][]string{{"answer", "drop"}, {"answer"}}, []string{"GET", "GET"}, "[200 200]", "[GET GET GET]"},
+		"dropped, may not":           {[][]string{{"answer", "drop"}, {"answer"}}, []string{"GET", "POST"}, "[200 500]", "[GET POST]"},
+		"new connection is dropped":  {[][]string{{"drop"}, {"answer"}}, []string{"GET"}, "[500]", "[GET]"},
+		"connections are used again": {[][]string{{"answer", "answer", "answer"}}, []string{"GET", "POST", "PUT"}, "[200 200 200]", "[GET POST PUT]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := script(t, c.steps...)
+			addr := proxiedTo(t, "http://"+s.Addr().String())
+			var statuses []int
+			for _, method := range c.methods {
+				req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr, strings.NewReader(map[bool]string{true: "body"}[method == "POST"]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				res, err := http.DefaultTransport.RoundTrip(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				statuses = append(statuses, res.StatusCode)
+				if err := res.Body.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if fmt.Sprint(statuses) != c.statuses || fmt.Sprint(s.requests) != c.requests {
+				t.Errorf("statuses %v, want %s; requests %v, want %s", statuses, c.statuses, s.requests, c.requests)
+			}
+		})
+	}
+}
+
+func TestAnswerBeforeTheBodyIsSent(t *testing.T) {
+	addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	for range 10 {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+addr, struct{ io.Reader }{bytes.NewReader(make([]byte, 4<<20))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != http.StatusForbidden {
+			t.Errorf("status %d", res.StatusCode)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAnswerThatBreaksOffIsNotWhole(t *testing.T) {
+	addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	res, err := http.Get("http://" + addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(res.Body); err == nil || string(body) != "half" {
+		t.Errorf("%q, %v", body, err)
+	}
+	_ = res.Body.Close()
+}
+
+// FuzzForward sends what a client may put into a request through the proxy: what
+// the function gets is the same, or nothing.
+func FuzzForward(f *testing.F) {
+	f.Add("GET", "/a%20b?q", "X-A", "v", []byte("body"))
+	f.Add("POST", "/ x", "Content-Length", "7", []byte(nil))
+	f.Add("PUT", "//", "Transfer-Encoding", "chunked", []byte("0\r\n\r\n"))
+	type request struct {
+		method, target, value string
+		body                  []byte
+	}
+	got := make(chan request, 8)
+	up := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- request{r.Method, r.RequestURI, r.Header.Get("X-A"), body}
+	}))
+	f.Cleanup(up.Close)
+	u, err := url.Parse(up.URL)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s, err := newServer(Config{Upstream: u}, Options{Logger: slog.New(slog.DiscardHandler)}, environment{}, logs{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := &child{done: make(chan struct{})}
+	s.live.Store(c)
+	f.Fuzz(func(t *testing.T, method, target, name, value string, body []byte) {
+		r := &http.Request{Method: method, URL: &url.URL{Path: "/"}, RequestURI: target, Host: "h", Header: http.Header{name: {value}},
+			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
+		answer := httptest.NewRecorder()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		func() {
+			defer func() {
+				if v := recover(); v != nil && v != http.ErrAbortHandler {
+					t.Fatal(v)
+				}
+			}()
+			s.ServeHTTP(answer, r.WithContext(ctx))
+		}()
+		select {
+		case r := <-got:
+			if r.method != method || r.target != target || !bytes.Equal(r.body, body) || (name == "X-A" && r.value != strings.TrimSpace(value)) {
+				t.Errorf("sent %q %q %q: %q, got %+v", method, target, name, value, r)
+			}
+		default:
+		}
+		select {
+		case r := <-got:
+			t.Errorf("a second request: %+v", r)
+		default:
+		}
+	})
+}
