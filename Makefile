@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-PROGRAM := github.com/faas-lambda/faas-lambda
+SHA     ?= $(shell git rev-parse HEAD 2>/dev/null)
 
 # bootstrap goes into every package, and the package is the same for the same
 # image: nothing of the machine, the checkout or the time may get into it.
@@ -26,7 +26,7 @@ $(BOOTSTRAPS): provider/bootstraps/bin/bootstrap-linux-%:
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(BOOTSTRAP_FLAGS) -o $@ ./bootstrap
 
 bin/faas-lambda: $(BOOTSTRAPS)
-	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./provider
+	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.sha=$(SHA)' -o $@ ./provider
 
 bin/fwatchdog:
 	@CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./watchdog/fwatchdog

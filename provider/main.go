@@ -13,8 +13,11 @@ import (
 	"github.com/faas-lambda/faas-lambda/emulator"
 )
 
-// version is set when a release is built.
-var version = "dev"
+// version and the commit it was built from are set by the Makefile.
+var (
+	version = "dev"
+	sha     = ""
+)
 
 func main() {
 	emulator.Init() // takes over in the processes that the emulator starts

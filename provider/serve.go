@@ -36,7 +36,7 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 		return errors.Join(err, listener.Close())
 	}
 	log.Info("provider listens", "address", listener.Addr().String(), "version", version)
-	return serveHTTP(ctx, listener, handler, cfg.ShutdownTimeout)
+	return serveHTTP(ctx, listener, handler, cfg.ReadTimeout, cfg.ShutdownTimeout)
 }
 
 // handler wires configuration, backend and API.
@@ -58,7 +58,7 @@ func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Han
 		return nil, err
 	}
 	return api.New(functions, api.Options{
-		Namespace: cfg.Namespace, Credentials: credentials, Version: version,
+		Namespace: cfg.Namespace, Credentials: credentials, Version: version, SHA: sha,
 		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Logger: log,
 	}), nil
 }
@@ -69,9 +69,23 @@ func packager(cfg config.Config) *aws.Packager {
 		cfg.CacheDir = defaultCache()
 	}
 	return aws.NewPackager(aws.PackagerOptions{
-		Bootstrap: bootstraps.Binary, CacheDir: cfg.CacheDir, Revision: version,
+		Bootstrap: bootstraps.Binary, CacheDir: cfg.CacheDir, Revision: revision(),
 		Local: cfg.LocalImages, InsecureRegistries: cfg.InsecureRegistries,
 	})
+}
+
+// revision tells this build of the program from another one. A version does
+// not, where somebody works on it.
+func revision() string {
+	path, err := os.Executable()
+	if err != nil {
+		return version
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return version
+	}
+	return fmt.Sprintf("%s %d %d", version, info.Size(), info.ModTime().UnixNano())
 }
 
 // defaultCache is where finished packages are kept when nothing else is said:
@@ -85,10 +99,10 @@ func defaultCache() string {
 }
 
 // serveHTTP serves until ctx ends, lets the requests under way go on for grace,
-// and cuts those that still do. The server has no read or write timeout: an
-// invocation may last 15 minutes.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, grace time.Duration) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+// and cuts those that still do. The server has no read or write timeout but the
+// one for headers: an invocation may last 15 minutes.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, headers, grace time.Duration) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headers, IdleTimeout: 2 * time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

@@ -95,7 +95,7 @@ func up(ctx context.Context, o upOptions, out io.Writer, log *slog.Logger) (err 
 	// can end.
 	cloudCtx, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
 	clouded := make(chan error, 1)
-	go func() { clouded <- serveHTTP(cloudCtx, endpoint, cloud, 0) }()
+	go func() { clouded <- serveHTTP(cloudCtx, endpoint, cloud, cfg.ReadTimeout, 0) }()
 	defer func() {
 		stopCloud()
 		err = errors.Join(err, <-clouded)

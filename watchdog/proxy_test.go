@@ -237,9 +237,6 @@ func TestBodiesOfEveryKind(t *testing.T) {
 		}
 		chunked := struct{ io.Reader }{bytes.NewReader(make([]byte, size))}
 		want := fmt.Sprintf("-1 [chunked] %d", size)
-		if size == 0 {
-			want = "0 [] 0" // Go's client sees that there is nothing
-		}
 		if got := post(t, addr, chunked); got != want {
 			t.Errorf("%d bytes chunked: %s", size, got)
 		}

@@ -49,11 +49,13 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) {
 func (s *server) deploy(w http.ResponseWriter, r *http.Request) { s.put(w, r, s.backend.Deploy) }
 func (s *server) update(w http.ResponseWriter, r *http.Request) { s.put(w, r, s.backend.Update) }
 
-// put decodes and checks a deployment, and hands it to Deploy or Update.
+// put decodes and checks a deployment, and hands it to Deploy or Update. Once
+// begun it goes on to its end, whether or not the client waits: faas-cli waits
+// for a minute, and a large image takes longer.
 func (s *server) put(w http.ResponseWriter, r *http.Request, do func(context.Context, types.FunctionDeployment) error) {
 	d, err := s.deployment(w, r)
 	if err == nil {
-		err = do(r.Context(), d)
+		err = do(context.WithoutCancel(r.Context()), d)
 	}
 	if err != nil {
 		s.fail(w, r, err)

@@ -46,7 +46,7 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 	if err != nil && !(missing && create) {
 		return err
 	}
-	pkg, err := b.opts.Packager.Package(ctx, PackageSpec{Image: d.Image, Arch: p.arch, Process: d.EnvProcess})
+	pkg, err := b.pack(ctx, d, p.arch)
 	if err != nil {
 		return err
 	}
@@ -58,6 +58,30 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 		return b.create(ctx, p, pkg)
 	}
 	return b.update(ctx, p, pkg, current)
+}
+
+// packTime is how long an image may take to come from its registry and be
+// packaged: a registry that stalls must not keep a function from being deployed
+// for ever.
+const packTime = 15 * time.Minute
+
+// pack makes the package of a deployment.
+func (b *Backend) pack(ctx context.Context, d types.FunctionDeployment, arch string) (Package, error) {
+	ctx, cancel := context.WithTimeout(ctx, packTime)
+	defer cancel()
+	return b.opts.Packager.Package(ctx, PackageSpec{Image: d.Image, Arch: arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars)})
+}
+
+// processVariables are those of a deployment's variables that decide which
+// program is started, NAME=value in a fixed order.
+func processVariables(vars map[string]string) []string {
+	var env []string
+	for _, name := range []string{"fprocess", "function_process", "mode"} {
+		if value, ok := vars[name]; ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }
 
 // create makes a function that does not exist. One that does not become ready

@@ -42,6 +42,7 @@ type PackageSpec struct {
 	Image    string          // reference
 	Arch     string          // amd64 or arm64
 	Process  string          // the deployment's envProcess; may be empty
+	Env      []string        // the deployment's envVars, NAME=value, sorted
 	Progress layers.Progress // may be nil
 }
 
@@ -123,7 +124,7 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 		return Package{}, err
 	}
 	defer func() { err = errors.Join(err, flat.Close()) }()
-	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: root, Process: spec.Process})
+	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: root, Process: spec.Process, Env: spec.Env})
 	if err != nil {
 		return Package{}, err
 	}
