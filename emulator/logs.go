@@ -64,7 +64,6 @@ type report struct {
 	maxMemory int64  // bytes
 	status    string // "timeout", "error" or empty
 	errorType string
-	traceID   string
 }
 
 // String words the REPORT line as Lambda does, tabs included. Billed is the time rounded up to a millisecond, initialization included, as for

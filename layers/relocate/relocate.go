@@ -51,11 +51,7 @@ func Relocate(tree *layers.Tree, config layers.Config, opts Options) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	entries, err := m.entries()
-	if err != nil {
-		return nil, err
-	}
-	moved, err := layers.NewTree(entries)
+	moved, err := layers.NewTree(m.entries())
 	if err != nil {
 		return nil, fmt.Errorf("move image under %s: %w", opts.Prefix, err)
 	}
@@ -137,7 +133,7 @@ func (m *mover) makeDir() error {
 }
 
 // entries returns the moved tree's entries.
-func (m *mover) entries() ([]layers.Entry, error) {
+func (m *mover) entries() []layers.Entry {
 	list := make([]layers.Entry, 0, m.tree.Len()+len(m.changed))
 	for e := range m.tree.All() {
 		if m.gone[e.Path] {
@@ -158,5 +154,5 @@ func (m *mover) entries() ([]layers.Entry, error) {
 	for _, e := range m.changed {
 		list = append(list, e)
 	}
-	return list, nil
+	return list
 }

@@ -122,7 +122,6 @@ func invokeRetryer() aws.Retryer {
 			return time.Duration(attempt) * 50 * time.Millisecond, nil
 		})
 		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(notSent)}
-		o.Timeouts = nil
 	})
 }
 

@@ -76,12 +76,6 @@ func (b *Backend) refused(doing string, name backend.Name, err error) error {
 	return err
 }
 
-// metadataStart is how our bootstrap's metadata begin. The content type that the
-// function gave its stream is not always passed on: the HTTP response of
-// InvokeWithResponseStream has one content type, and it may be that of the
-// event stream itself.
-const metadataStart = `{"statusCode":`
-
 // stream is the body of an answer: the payload of Lambda's event stream.
 type stream struct {
 	doing  string
