@@ -40,6 +40,9 @@ type API struct {
 	Ready chan struct{}
 	// Registered gets the names of extensions.
 	Registered chan string
+	// Restored gets one value each time a runtime asks to be restored from a
+	// snapshot, which it is at once.
+	Restored chan struct{}
 
 	listener net.Listener
 	server   *http.Server
@@ -65,7 +68,7 @@ func Start() (*API, error) {
 		return nil, err
 	}
 	a := &API{
-		InitFailed: make(chan Result, 8), Ready: make(chan struct{}, 1024), Registered: make(chan string, 8),
+		InitFailed: make(chan Result, 8), Ready: make(chan struct{}, 1024), Registered: make(chan string, 8), Restored: make(chan struct{}, 8),
 		listener: l, next: make(chan *invocation), done: make(chan struct{}), running: map[string]*invocation{},
 	}
 	mux := http.NewServeMux()
@@ -73,7 +76,7 @@ func Start() (*API, error) {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.serveAnswer)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.serveAnswer)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.serveInitError)
-	mux.HandleFunc("GET /2018-06-01/runtime/restore/next", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /2018-06-01/runtime/restore/next", func(http.ResponseWriter, *http.Request) { a.Restored <- struct{}{} })
 	mux.HandleFunc("POST /2020-01-01/extension/register", a.serveRegister)
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(_ http.ResponseWriter, r *http.Request) { a.park(r.Context()) })
 	a.server = &http.Server{Handler: mux}

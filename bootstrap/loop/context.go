@@ -31,6 +31,9 @@ func setContext(h http.Header, inv *runtimeapi.Invocation) {
 	}
 	if inv.TraceID != "" {
 		h[traceHeader] = []string{inv.TraceID}
+		if parent := traceparent(inv.TraceID); parent != "" && h.Get("Traceparent") == "" {
+			h["Traceparent"] = []string{parent}
+		}
 	}
 	set := func(name, value string) {
 		if value != "" {
@@ -45,4 +48,31 @@ func setContext(h http.Header, inv *runtimeapi.Invocation) {
 	if !inv.Deadline.IsZero() {
 		set("Deadline-Ms", strconv.FormatInt(inv.Deadline.UnixMilli(), 10))
 	}
+}
+
+// traceparent is an X-Ray trace id in the form of W3C's Trace Context, or empty
+// when it has no parts that say as much:
+// https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+func traceparent(xray string) string {
+	var root, parent string
+	sampled := "00"
+	for part := range strings.SplitSeq(xray, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch name {
+		case "Root":
+			root = value
+		case "Parent":
+			parent = value
+		case "Sampled":
+			if value == "1" {
+				sampled = "01"
+			}
+		}
+	}
+	pieces := strings.Split(root, "-") // 1-<8 hex digits: when>-<24 hex digits>
+	if len(pieces) != 3 || len(pieces[1]) != 8 || len(pieces[2]) != 24 || len(parent) != 16 ||
+		strings.Trim(pieces[1]+pieces[2]+parent, "0123456789abcdef") != "" {
+		return ""
+	}
+	return "00-" + pieces[1] + pieces[2] + "-" + parent + "-" + sampled
 }

@@ -87,9 +87,16 @@ func taskRoot(tb testing.TB, watchdog launch.Watchdog, env ...string) string {
 // startHTTP starts bootstrap with the test function in http mode.
 func startHTTP(tb testing.TB, env ...string) *runtimeProcess {
 	tb.Helper()
+	return startHTTPWith(tb, nil, env...)
+}
+
+// startHTTPWith does it with more of what Lambda itself sets.
+func startHTTPWith(tb testing.TB, lambda []string, env ...string) *runtimeProcess {
+	tb.Helper()
 	addr := freeAddr(tb)
 	env = append([]string{"mode=http", "fprocess=" + built(tb, "./testdata/function"), "upstream_url=http://" + addr, "LISTEN=" + addr}, env...)
-	return startProcess(tb, built(tb, ".."), "LAMBDA_TASK_ROOT="+taskRoot(tb, launch.OfWatchdog, env...))
+	lambda = append(lambda, "LAMBDA_TASK_ROOT="+taskRoot(tb, launch.OfWatchdog, env...))
+	return startProcess(tb, built(tb, ".."), lambda...)
 }
 
 func command(tb testing.TB, program string, env ...string) *exec.Cmd {

@@ -37,6 +37,10 @@ func Run(ctx context.Context, p Process) error {
 	log := settings.logger(p.Stderr)
 	api := runtimeapi.New(settings.API, agent)
 	defer api.Close()
+	life, end := context.WithCancel(ctx)
+	registered, wait := announce(life, settings, log)
+	defer wait()
+	defer end()
 	var function *watchdog.Watchdog
 	if err != nil {
 		err = &initError{"Function.InvalidConfiguration", err}
@@ -49,8 +53,13 @@ func Run(ctx context.Context, p Process) error {
 		}
 		return errors.Join(err, api.FailInit(ctx, initFailure(err)))
 	}
-	w := &worker{api: api, function: function, settings: settings, log: log}
-	err = w.run(ctx)
+	<-registered
+	if settings.SnapStart {
+		err = api.AwaitRestore(ctx)
+	}
+	if err == nil {
+		err = work(ctx, function, settings, log)
+	}
 	if ctx.Err() != nil {
 		err = nil
 	}

@@ -8,6 +8,10 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -46,10 +50,46 @@ func main() {
 	mux.HandleFunc("/refuse", func(w http.ResponseWriter, _ *http.Request) { // reads nothing of the body
 		w.WriteHeader(http.StatusForbidden)
 	})
+	mux.HandleFunc("/meet/{n}", meet())
+	if note := os.Getenv("NOTE"); note != "" {
+		go noteEnd(note)
+	}
 	if os.Getenv("MUTE") != "" {
 		<-time.After(time.Hour)
 	}
 	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), mux))
+}
+
+// meet answers with the body once n requests are there at the same time.
+func meet() http.HandlerFunc {
+	arrived := make(chan struct{})
+	var mu sync.Mutex // guards count
+	count := 0
+	return func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(r.PathValue("n"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		mu.Lock()
+		if count++; count == n {
+			close(arrived)
+		}
+		mu.Unlock()
+		<-arrived
+		echo(w, r)
+	}
+}
+
+// noteEnd writes down the signal that ends the function.
+func noteEnd(path string) {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM)
+	s := <-end
+	if err := os.WriteFile(path, []byte(s.String()), 0o600); err != nil {
+		log.Print(err)
+	}
+	os.Exit(0)
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {

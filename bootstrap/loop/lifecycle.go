@@ -1,0 +1,59 @@
+package loop
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/faas-lambda/faas-lambda/bootstrap/runtimeapi"
+	"github.com/faas-lambda/faas-lambda/watchdog"
+)
+
+// announce registers an internal extension, in the background: only where there
+// is one does Lambda send SIGTERM, and time to act on it, before it ends the
+// sandbox. registered is closed when the call is over; the extension then waits
+// for its end until ctx is done. wait returns when nothing of it runs any more.
+//
+// The initialization is over only when every extension asks for its next event,
+// so that one follows the other at once:
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+func announce(ctx context.Context, s Settings, log *slog.Logger) (registered <-chan struct{}, wait func()) {
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		api := runtimeapi.New(s.API, agent)
+		defer api.Close()
+		id, err := api.Register(ctx, agent)
+		close(done)
+		if err == nil {
+			err = api.Park(ctx, id)
+		}
+		if err != nil && ctx.Err() == nil {
+			log.Warn("no extension: the function gets no SIGTERM at its end", "error", err.Error())
+		}
+	})
+	return done, running.Wait
+}
+
+// work runs the workers, one where Lambda sends one invocation at a time and as
+// many as it sends at once otherwise (Lambda Managed Instances). The first that
+// ends, ends them all; its error is returned.
+func work(ctx context.Context, function *watchdog.Watchdog, s Settings, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, s.Workers)
+	for range s.Workers {
+		go func() {
+			api := runtimeapi.New(s.API, agent)
+			defer api.Close()
+			w := &worker{api: api, function: function, settings: s, log: log}
+			ended <- w.run(ctx)
+		}()
+	}
+	first := <-ended
+	cancel()
+	for range s.Workers - 1 {
+		<-ended // because of the first
+	}
+	return first
+}
