@@ -37,6 +37,9 @@ demo: build ## deploy and invoke function images on the embedded AWS: no account
 test: build tools ## every test, from unit to the whole line with real processes
 	$(GO) vet ./...
 	$(GO) test $(RACE) -timeout 20m $(TEST_FLAGS) ./...
+	@for module in templates/template/*/go.mod templates/template/*/function/go.mod; do \
+	  (cd $$(dirname $$module) && $(GO) vet ./... && $(GO) test ./...) || exit 1; \
+	done
 
 tools:
 	@integration/tools.sh aws

@@ -45,6 +45,10 @@ const codePath = "_emulator"
 // ServeHTTP answers one AWS API request. Signatures are not verified.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("x-amzn-RequestId", newID())
+	if handle := s.calls[r.Header.Get("X-Amz-Target")]; handle != nil {
+		handle(w, r)
+		return
+	}
 	handle, target := s.find(r)
 	if handle == nil {
 		writeError(w, unknownOperation(r))
@@ -61,7 +65,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) find(r *http.Request) (operation, string) {
 	if r.Header.Get("X-Amz-Target") != "" {
-		return nil, "" // another AWS service's protocol
+		return nil, "" // an operation of a JSON protocol that is not one of s.calls
 	}
 	key, target, ok := parseRoute(r.Method, r.URL.EscapedPath())
 	if !ok {

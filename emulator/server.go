@@ -43,6 +43,7 @@ type Server struct {
 	handler http.Handler // what functions reach inside their sandboxes; the server itself but for tests
 
 	operations map[route]operation
+	calls      map[string]call // by X-Amz-Target
 
 	ctx    context.Context    // the life of everything that goes on without a request; ended by Close
 	cancel context.CancelFunc // ends ctx
@@ -106,6 +107,9 @@ func (s *Server) open() error {
 		return err
 	}
 	s.functions = functions
+	if err := s.openCalls(); err != nil {
+		return err
+	}
 	scratch := filepath.Join(s.store.dir, "sandboxes")
 	if err := os.MkdirAll(scratch, 0o755); err != nil {
 		return fmt.Errorf("make sandboxes directory: %w", err)

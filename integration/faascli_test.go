@@ -12,7 +12,7 @@ import (
 )
 
 // faasCLIRequests are the requests of faas-cli 0.18, byte for byte as they were
-// recorded from it between it and `faas-lambda up`, with their session's values
+// recorded from it between it and `faas-lambda up`, with their run's values
 // replaced. faas-cli itself is in no package registry; TestPeerFaasCLI runs it.
 var faasCLIRequests = []struct {
 	command string

@@ -37,7 +37,7 @@ func TestFunctionsSurviveARestart(t *testing.T) {
 		if err != nil || answer.Status != 201 {
 			t.Errorf("before %s: %d %s, %v\n%s", end, answer.Status, answer.Body, err, log)
 		}
-		group := sessionOf(t, up.PID())
+		group := childrenOf(t, up.PID())
 		if end == "kill -9" {
 			err = up.Kill()
 		} else {
@@ -54,8 +54,8 @@ func TestFunctionsSurviveARestart(t *testing.T) {
 // same number by its start time.
 type child struct{ pid, started string }
 
-// sessionOf lists the processes below pid.
-func sessionOf(t *testing.T, pid int) []child {
+// childrenOf lists the processes below pid.
+func childrenOf(t *testing.T, pid int) []child {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -161,7 +161,7 @@ func TestInterruptEndsRunningInvocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	children := sessionOf(t, up.PID())
+	children := childrenOf(t, up.PID())
 	if err := up.Interrupt(); err != nil {
 		t.Fatal(err)
 	}

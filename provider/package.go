@@ -35,7 +35,12 @@ The zip is the same bytes for the same image digest. IMAGE is registry/name:tag,
 registry/name@sha256:…, docker://…, oci:DIR[:ref], oci-archive:FILE or
 docker-archive:FILE.`,
 		Example: "  faas-lambda package registry.example.com/hello:1 -o function.zip",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("package: want one image reference, got %d: faas-lambda package IMAGE -o function.zip", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := config.Read(os.Getenv)
 			if err != nil {

@@ -161,6 +161,14 @@ func (s *sending) end(c *conn, unblock func()) bool {
 	return false
 }
 
+// underway reports whether the body is still being sent.
+func (s *sending) underway() bool { return s.done != nil && !s.sent.Load() }
+
+// closeAfter tells a client whose answer begins before its body has ended not to
+// use the connection again: net/http's server closes it when some of the body is
+// never read, and a client that reuses it would lose its next request.
+func closeAfter(w http.ResponseWriter) { w.Header().Set("Connection", "close") }
+
 // await waits for what may be reading a client's body and has no more use for
 // it. Only a client that sends nothing for a while is cut off by unblock: it
 // costs the connection, and an answer that is on its way with it.

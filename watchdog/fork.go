@@ -23,6 +23,8 @@ type forker struct {
 	logs logs
 	log  *slog.Logger
 
+	variables func(*http.Request) []string // more of them; may be nil
+
 	running sync.WaitGroup
 }
 

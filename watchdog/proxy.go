@@ -138,6 +138,9 @@ func (p *passage) on(ctx context.Context, c *conn, o *outgoing) (again bool, err
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return false, p.tunnel(ctx, c, res)
 	}
+	if s.underway() {
+		closeAfter(p.w)
+	}
 	err = p.answer(c, res)
 	reusable = !res.Close
 	return false, err

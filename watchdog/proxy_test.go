@@ -21,14 +21,14 @@ import (
 
 // proxied runs a watchdog in http mode before handler and returns its address.
 // The function's process is one that does nothing: the test is the function.
-func proxied(t *testing.T, handler http.Handler, more ...string) string {
+func proxied(t testing.TB, handler http.Handler, more ...string) string {
 	t.Helper()
 	up := httptest.NewServer(handler)
 	t.Cleanup(up.Close)
 	return proxiedTo(t, up.URL, more...)
 }
 
-func proxiedTo(t *testing.T, upstream string, more ...string) string {
+func proxiedTo(t testing.TB, upstream string, more ...string) string {
 	t.Helper()
 	env := append([]string{"PATH=/usr/bin:/bin", "mode=http", "fprocess=sleep 1000", "upstream_url=" + upstream}, more...)
 	front := httptest.NewServer(started(t, OfWatchdog, env))
@@ -37,7 +37,7 @@ func proxiedTo(t *testing.T, upstream string, more ...string) string {
 }
 
 // started returns a watchdog that is up and ends with the test.
-func started(t *testing.T, kind Kind, env []string) *Watchdog {
+func started(t testing.TB, kind Kind, env []string) *Watchdog {
 	t.Helper()
 	cfg, err := ParseConfig(kind, env, nil)
 	if err != nil {

@@ -31,7 +31,13 @@ func (s *streaming) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, http.StatusInternalServerError, err, err.Error())
 		return
 	}
-	wrote, copyErr := copyFlushing(w, p.stdout)
+	wrote, copyErr := copyFlushing(w, p.stdout, func() {
+		select {
+		case <-p.fed:
+		default:
+			closeAfter(w)
+		}
+	})
 	if copyErr != nil {
 		p.end() // nobody reads on
 	}
@@ -58,11 +64,16 @@ func forkContext(r *http.Request, limit time.Duration) (context.Context, context
 	return context.WithTimeoutCause(r.Context(), limit, fmt.Errorf("%w: exec_timeout of %s", ErrTimeout, limit))
 }
 
+// cgi returns what is added to the environment of the process that serves r.
 func (f *forker) cgi(r *http.Request) []string {
-	if !f.cfg.CGIHeaders {
-		return nil
+	var vars []string
+	if f.cfg.CGIHeaders {
+		vars = cgi(r, f.cfg.Mode == ModeClassic)
 	}
-	return cgi(r, f.cfg.Mode == ModeClassic)
+	if f.variables != nil {
+		vars = append(vars, f.variables(r)...)
+	}
+	return vars
 }
 
 // failed answers with a status of the watchdog's own.
@@ -85,15 +96,18 @@ func (f *forker) abort(w http.ResponseWriter, err error) {
 	panic(http.ErrAbortHandler)
 }
 
-// copyFlushing writes r to w as it comes and returns how much that was. The
+// copyFlushing writes r to w as it comes, after begin, and returns how much that was. The
 // error is w's; that r cannot be read is its end.
-func copyFlushing(w http.ResponseWriter, r io.Reader) (wrote int64, err error) {
+func copyFlushing(w http.ResponseWriter, r io.Reader, begin func()) (wrote int64, err error) {
 	bp := buffers.Get().(*[]byte)
 	defer buffers.Put(bp)
 	flusher, _ := w.(http.Flusher)
 	for {
 		n, err := r.Read(*bp)
 		if n > 0 {
+			if wrote == 0 {
+				begin()
+			}
 			wrote += int64(n)
 			if _, err := w.Write((*bp)[:n]); err != nil {
 				return wrote, fmt.Errorf("write response: %w", err)

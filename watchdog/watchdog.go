@@ -58,6 +58,9 @@ type Options struct {
 	AwaitReadyPath bool
 	// RequestID names the invocation in JSON log lines; nil or "" leaves it out.
 	RequestID func() string
+	// Variables returns more variables for the process that serves r, in the
+	// modes that start one per request; nil is none.
+	Variables func(r *http.Request) []string
 	// Healthy answers /_/health besides the process being alive; nil is true.
 	Healthy func() bool
 }
@@ -85,6 +88,9 @@ func New(cfg Config, opt Options) (*Watchdog, error) {
 	w := &Watchdog{cfg: cfg, opt: opt}
 	env := environment{dir: opt.Dir, root: opt.Root, vars: cfg.Env}
 	logs := newLogs(cfg, opt)
+	forks := func() forker {
+		return forker{cfg: cfg, env: env, logs: logs, log: opt.Logger, variables: opt.Variables}
+	}
 	switch cfg.Mode {
 	case ModeHTTP, ModeInproc:
 		s, err := newServer(cfg, opt, env, logs)
@@ -93,11 +99,11 @@ func New(cfg Config, opt Options) (*Watchdog, error) {
 		}
 		w.mode = s
 	case ModeStreaming:
-		w.mode = &streaming{forker: forker{cfg: cfg, env: env, logs: logs, log: opt.Logger}}
+		w.mode = &streaming{forker: forks()}
 	case ModeSerializing:
-		w.mode = &serializing{forker: forker{cfg: cfg, env: env, logs: logs, log: opt.Logger}}
+		w.mode = &serializing{forker: forks()}
 	case ModeClassic:
-		w.mode = &classic{forker: forker{cfg: cfg, env: env, logs: logs, log: opt.Logger}}
+		w.mode = &classic{forker: forks()}
 	case ModeStatic:
 		w.mode = newStatic(cfg.StaticPath, opt.Root)
 	default:

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strconv"
 	"strings"
@@ -111,19 +110,4 @@ func appendString(b []byte, s string) []byte {
 		i++
 	}
 	return append(b, '"')
-}
-
-// Whole returns the parts of a buffered answer of the shape V2, to be sent one
-// after another. The body is text where it is UTF-8 without a content
-// encoding, base64 otherwise.
-func Whole(status int, h http.Header, body []byte) [][]byte {
-	head := appendMetadata(make([]byte, 0, 1024), status, h, false)
-	if h.Get("Content-Encoding") == "" && utf8.Valid(body) {
-		head = append(head, `,"isBase64Encoded":false,"body":`...)
-		return [][]byte{head, appendString(make([]byte, 0, len(body)+len(body)/8+2), string(body)), []byte("}")}
-	}
-	head = append(head, `,"isBase64Encoded":true,"body":"`...)
-	encoded := make([]byte, base64.StdEncoding.EncodedLen(len(body)))
-	base64.StdEncoding.Encode(encoded, body)
-	return [][]byte{head, encoded, []byte(`"}`)}
 }

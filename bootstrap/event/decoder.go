@@ -58,10 +58,14 @@ func newBytes(b []byte) io.Reader { return bytes.NewReader(b) }
 
 // raw returns the event as it came: what the window has of it, and the rest.
 func raw(w *window, length int64) *Event {
+	var e *Event
 	if w.ended {
-		return newRaw(newBytes(w.buf), int64(len(w.buf)))
+		e = newRaw(newBytes(w.buf), int64(len(w.buf)))
+	} else {
+		e = newRaw(io.MultiReader(newBytes(w.buf), w.r), length)
 	}
-	return newRaw(io.MultiReader(newBytes(w.buf), w.r), length)
+	identify(e, w.buf)
+	return e
 }
 
 // enlarge makes room for the whole event.

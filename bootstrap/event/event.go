@@ -3,8 +3,10 @@
 // expects. It knows formats only: no network, no processes.
 //
 // An HTTP request comes as the payload of function URLs and API Gateway HTTP
-// APIs, format 2.0:
+// APIs, format 2.0, of API Gateway REST APIs, format 1.0:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+// or of an Application Load Balancer:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 // The provider of this project adds a member "faasLambda" (see Envelope).
 package event
 
@@ -28,6 +30,12 @@ const (
 	// V2 is a function URL's or HTTP API's request: a JSON object, or a stream
 	// with HTTP metadata where the function URL is configured so.
 	V2
+	// V1 is a REST API's request: a JSON object whose headers may have several
+	// values, or a stream like that of V2.
+	V1
+	// ALB is a load balancer's request: a JSON object with a status line, its
+	// headers single or multi-valued as the request's are.
+	ALB
 )
 
 // EnvelopeVersion is the version of the member "faasLambda" that this package
@@ -54,6 +62,13 @@ type Event struct {
 	Header http.Header
 	Body   io.Reader // to be read to its end, or until it fails
 	Length int64     // of Body; -1 when unknown
+
+	Multi bool // ALB: the answer's headers are multi-valued
+
+	// What a Raw event of a trigger says of itself, "" otherwise.
+	Source    string // such as aws:sqs, aws:s3, aws.events
+	SourceARN string
+	Type      string // such as EventBridge's detail-type
 }
 
 // newRaw returns the event that is POSTed as it is.

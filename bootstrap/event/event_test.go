@@ -280,7 +280,7 @@ func TestAnswers(t *testing.T) {
 		"empty":   {nil, "", `"headers":{},"isBase64Encoded":false,"body":""`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			equalJSON(t, `{"statusCode":200,`+c.want+`}`, string(bytes.Join(Whole(200, c.header, []byte(c.body)), nil)))
+			equalJSON(t, `{"statusCode":200,`+c.want+`}`, string(bytes.Join(Whole(&Event{Shape: V2}, 200, c.header, []byte(c.body)), nil)))
 		})
 	}
 }

@@ -3,11 +3,7 @@ package event
 import (
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/textproto"
 	"strconv"
-	"strings"
 )
 
 // fields is what an HTTP request event consists of, as far as it is read.
@@ -15,13 +11,18 @@ type fields struct {
 	current string // the member being read
 	foreign bool   // a member that no HTTP request has was read
 
-	version, method, path, query, remote string
-	envelope                             int // its version; 0: none
-	headers                              map[string]string
-	multi                                map[string][]string
-	cookies                              []string
-	base64, sawBase64                    bool
-	body                                 [2]int // where it lies in the window, with its quotes
+	other bool // a request to be authorized, or of a websocket: it is for no HTTP server
+
+	version, method, path, remote string
+	query                         string // format 2.0: as it came
+	envelope                      int    // its version; 0: none
+	headers                       map[string]string
+	multi                         map[string][]string // multiValueHeaders, of the envelope or of the event
+	cookies                       []string
+	base64, sawBase64             bool
+	body                          [2]int // where it lies in the window, with its quotes
+
+	v1 v1Fields
 }
 
 // read reads members until the end of the event, or until the window is full and
@@ -101,6 +102,19 @@ func (f *fields) set(name string, v []byte) error {
 		f.base64, f.sawBase64 = isTrue(v), true
 	case "headers":
 		return f.setHeaders(v)
+	case "routeArn", "methodArn":
+		f.other = true
+	case "httpMethod":
+		f.v1.method, _ = text(v)
+	case "path":
+		f.v1.path, _ = text(v)
+	case "queryStringParameters":
+		f.v1.single = v
+	case "multiValueQueryStringParameters":
+		f.v1.multi = v
+	case "multiValueHeaders":
+		f.v1.multiHeaders = !isNull(v)
+		return f.setMulti(v)
 	case "cookies":
 		if isNull(v) {
 			return nil
@@ -141,7 +155,21 @@ func (f *fields) setContext(v []byte) error {
 	if len(v) == 0 || v[0] != '{' {
 		return nil
 	}
+	f.v1.context = true
 	return members(v, func(name string, v []byte) error {
+		switch {
+		case name == "connectionId":
+			f.other = true
+		case name == "elb":
+			f.v1.elb = true
+		case name == "identity" && v[0] == '{':
+			return members(v, func(name string, v []byte) error {
+				if name == "sourceIp" {
+					f.v1.remote, _ = text(v)
+				}
+				return nil
+			})
+		}
 		if name != "http" || v[0] != '{' {
 			return nil
 		}
@@ -164,14 +192,7 @@ func (f *fields) setEnvelope(v []byte) error {
 		case "version":
 			f.envelope, _ = strconv.Atoi(string(v))
 		case "multiValueHeaders":
-			f.multi = map[string][]string{}
-			return members(v, func(name string, v []byte) error {
-				return elements(v, func(v []byte) error {
-					value, ok := text(v)
-					f.multi[name] = append(f.multi[name], value)
-					return syntax(ok)
-				})
-			})
+			return f.setMulti(v)
 		}
 		return nil
 	})
@@ -181,6 +202,20 @@ func (f *fields) setEnvelope(v []byte) error {
 	return err
 }
 
+func (f *fields) setMulti(v []byte) error {
+	if isNull(v) {
+		return nil
+	}
+	f.multi = map[string][]string{}
+	return members(v, func(name string, v []byte) error {
+		return elements(v, func(v []byte) error {
+			value, ok := text(v)
+			f.multi[name] = append(f.multi[name], value)
+			return syntax(ok)
+		})
+	})
+}
+
 // mayBeHTTP reports whether an event that does not fit the window is to be held
 // to find out.
 func (f *fields) mayBeHTTP() bool {
@@ -188,12 +223,14 @@ func (f *fields) mayBeHTTP() bool {
 }
 
 // isHTTP reports whether what was read is an HTTP request.
-func (f *fields) isHTTP() bool { return f.version == "2.0" && f.method != "" }
+func (f *fields) isHTTP() bool { return !f.other && (f.isV2() || f.isV1()) }
+
+func (f *fields) isV2() bool { return f.version == "2.0" && f.method != "" }
 
 // streamable reports whether the value being read is a body of which all is
 // known, so that it need not be held.
 func (f *fields) streamable() bool {
-	return f.current == "body" && f.envelope == EnvelopeVersion && f.sawBase64 && f.isHTTP() && f.headers != nil
+	return f.current == "body" && f.envelope == EnvelopeVersion && f.sawBase64 && f.isV2() && f.headers != nil
 }
 
 func (f *fields) bodyIn(w *window) []byte { return w.buf[f.body[0]:f.body[1]] }
@@ -206,67 +243,4 @@ func (f *fields) contentLength() int64 {
 		return -1
 	}
 	return n
-}
-
-// event makes the request of what was read.
-func (f *fields) event(body io.Reader, length int64) (*Event, error) {
-	e := &Event{
-		Shape: V2, Method: f.method, Target: target(f.path, f.query), Remote: f.remote,
-		Header: make(http.Header, len(f.headers)+8), Body: body, Length: length,
-	}
-	if f.envelope != 0 {
-		e.Shape = Enveloped
-	}
-	for name, value := range f.headers {
-		e.Header[textproto.CanonicalMIMEHeaderKey(name)] = []string{value}
-	}
-	for name, values := range f.multi {
-		e.Header[textproto.CanonicalMIMEHeaderKey(name)] = values
-	}
-	if len(f.cookies) > 0 {
-		e.Header["Cookie"] = []string{strings.Join(f.cookies, "; ")}
-	}
-	e.Host = e.Header.Get("Host")
-	delete(e.Header, "Host")
-	if e.Remote != "" {
-		e.Remote = net.JoinHostPort(e.Remote, "0")
-	}
-	if _, ok := e.Header["Content-Length"]; ok && length >= 0 {
-		e.Header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
-	}
-	return e, nil
-}
-
-// target joins path and query to a request target. What cannot stand in one is
-// percent-encoded (API Gateway decodes rawPath); all else stays byte for byte.
-func target(path, query string) string {
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	path = encode(path, "?#")
-	if query != "" {
-		path += "?" + encode(query, "#")
-	}
-	return path
-}
-
-func encode(s, reserved string) string {
-	bad := func(c byte) bool { return c <= ' ' || c >= 0x7f || strings.IndexByte(reserved, c) >= 0 }
-	i := 0
-	for i < len(s) && !bad(s[i]) {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	const digits = "0123456789ABCDEF"
-	out := []byte(s[:i])
-	for ; i < len(s); i++ {
-		if c := s[i]; bad(c) {
-			out = append(out, '%', digits[c>>4], digits[c&15])
-		} else {
-			out = append(out, c)
-		}
-	}
-	return string(out)
 }

@@ -17,6 +17,9 @@ const heldMost = 6<<20 + 100
 
 var errTooLarge = fmt.Errorf("answer is longer than the %d bytes that Lambda takes", heldMost)
 
+// heldOfError is how much of a failing response is quoted in the error.
+const heldOfError = 4 << 10
+
 // answer is an invocation's answer as an http.ResponseWriter. It writes to the
 // API as the function writes, or holds the answer where its shape needs that.
 type answer struct {
@@ -24,7 +27,8 @@ type answer struct {
 	api    *runtimeapi.Client
 	id     string
 	event  *event.Event
-	stream bool
+	set    Settings
+	stream bool // as the function writes, not held
 
 	header http.Header
 	status int // 0: not begun
@@ -33,6 +37,13 @@ type answer struct {
 	err    error // of the API
 	failed error // why the watchdog gave up, see Fail
 	broken bool  // it gave up after the answer had begun
+
+	failing bool // the status counts as a failed invocation
+}
+
+func newAnswer(ctx context.Context, api *runtimeapi.Client, id string, e *event.Event, s Settings) *answer {
+	stream := e.Shape == event.Raw || e.Shape == event.Enveloped || s.StreamURLs && e.Shape != event.ALB
+	return &answer{ctx: ctx, api: api, id: id, event: e, set: s, stream: stream}
 }
 
 // Header implements http.ResponseWriter.
@@ -50,11 +61,15 @@ func (a *answer) WriteHeader(status int) {
 		return
 	}
 	a.status = status
+	if a.failed == nil && a.set.fails(status, a.event.Source != "") {
+		a.failing = true
+		return // the response's body is held for the error
+	}
 	switch {
 	case !a.stream:
 	case a.event.Shape != event.Raw:
 		if a.out, a.err = a.api.Respond(a.ctx, a.id, event.StreamType); a.err == nil {
-			multi := a.event.Shape == event.Enveloped
+			multi := a.event.Shape == event.Enveloped || a.event.Shape == event.V1
 			_, a.err = a.out.Write(event.AppendPrelude(make([]byte, 0, 1024), status, a.Header(), multi))
 		}
 	case a.failed == nil: // else there is an error to report instead
@@ -68,6 +83,9 @@ func (a *answer) Write(p []byte) (int, error) {
 	switch {
 	case a.err != nil:
 		return 0, a.err
+	case a.failing:
+		a.held = append(a.held, p[:min(len(p), heldOfError-len(a.held))]...)
+		return len(p), nil
 	case a.event.Method == http.MethodHead && a.event.Shape != event.Raw:
 		return len(p), nil
 	case a.stream && a.out != nil:
@@ -104,6 +122,9 @@ func (a *answer) finish() error {
 		a.WriteHeader(http.StatusOK)
 	}
 	switch {
+	case a.failing:
+		text := fmt.Sprintf("the function answered %d %s: %s", a.status, http.StatusText(a.status), a.held)
+		return a.api.Fail(a.ctx, a.id, runtimeapi.Failure{Type: "Function.ErrorStatus", Message: text})
 	case a.out != nil && a.err == nil && a.broken:
 		return a.out.Fail(failure(a.failed))
 	case a.out != nil:
@@ -113,7 +134,7 @@ func (a *answer) finish() error {
 	case a.failed != nil && (a.broken || a.event.Shape == event.Raw):
 		return a.api.Fail(a.ctx, a.id, failure(a.failed))
 	}
-	return a.api.RespondWhole(a.ctx, a.id, "application/json", event.Whole(a.status, a.header, a.held)...)
+	return a.api.RespondWhole(a.ctx, a.id, "application/json", event.Whole(a.event, a.status, a.header, a.held)...)
 }
 
 // failure names why the watchdog gave up.

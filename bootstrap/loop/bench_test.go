@@ -23,13 +23,20 @@ type runtimeProcess struct {
 
 func startProcess(tb testing.TB, program string, env ...string) *runtimeProcess {
 	tb.Helper()
+	return startLogged(tb, os.Stderr, program, env...)
+}
+
+// startLogged starts a bootstrap that logs to stderr and waits until it asks for
+// its first invocation.
+func startLogged(tb testing.TB, stderr *os.File, program string, env ...string) *runtimeProcess {
+	tb.Helper()
 	api, err := lambdatest.Start()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	cmd := exec.Command(program)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "AWS_LAMBDA_RUNTIME_API=" + api.Addr()}, env...)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.Stdout, cmd.Stderr = os.Stderr, stderr
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -70,7 +77,7 @@ func BenchmarkInvoke(b *testing.B) {
 	for _, size := range []int{1 << 10, 100 << 10, 5 << 20} {
 		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
 			floor := startProcess(b, built(b, "./testdata/floor"), "_HANDLER=x")
-			ours := startHTTP(b)
+			ours := startHTTPWith(b, []string{"GOMAXPROCS="+os.Getenv("WD_PROCS")})
 			event := append(append([]byte{'"'}, bytes.Repeat([]byte("a"), size-2)...), '"')
 			var times [2][]time.Duration
 			measure := func(i int, p *runtimeProcess) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/faas-lambda/faas-lambda/bootstrap/event"
 	"github.com/faas-lambda/faas-lambda/bootstrap/runtimeapi"
 )
 
@@ -20,7 +21,8 @@ const traceHeader = "X-Amzn-Trace-Id"
 var adapterHeaders = []string{"X-Amzn-Lambda-Context", "X-Amzn-Request-Context"}
 
 // setContext replaces all headers of the invocation's context.
-func setContext(h http.Header, inv *runtimeapi.Invocation) {
+func setContext(e *event.Event, inv *runtimeapi.Invocation) {
+	h := e.Header
 	for name := range h {
 		if len(name) >= len(contextPrefix) && strings.EqualFold(name[:len(contextPrefix)], contextPrefix) {
 			delete(h, name)
@@ -40,6 +42,9 @@ func setContext(h http.Header, inv *runtimeapi.Invocation) {
 			h[contextPrefix+name] = []string{value}
 		}
 	}
+	set("Event-Source", e.Source)
+	set("Event-Source-Arn", e.SourceARN)
+	set("Event-Type", e.Type)
 	set("Request-Id", inv.ID)
 	set("Function-Arn", inv.FunctionARN)
 	set("Client-Context", inv.ClientContext)
@@ -75,4 +80,13 @@ func traceparent(xray string) string {
 		return ""
 	}
 	return "00-" + pieces[1] + pieces[2] + "-" + parent + "-" + sampled
+}
+
+// traceVariables is the trace id for a forked process, under the name that AWS's
+// SDKs and the X-Ray SDKs read it by.
+func traceVariables(r *http.Request) []string {
+	if id := r.Header.Get(traceHeader); id != "" {
+		return []string{"_X_AMZN_TRACE_ID=" + id}
+	}
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/runtimeapi"
-	"github.com/faas-lambda/faas-lambda/watchdog"
 )
 
 // announce registers an internal extension, in the background: only where there
@@ -38,21 +37,21 @@ func announce(ctx context.Context, s Settings, log *slog.Logger) (registered <-c
 // work runs the workers, one where Lambda sends one invocation at a time and as
 // many as it sends at once otherwise (Lambda Managed Instances). The first that
 // ends, ends them all; its error is returned.
-func work(ctx context.Context, function *watchdog.Watchdog, s Settings, log *slog.Logger) error {
+func (l *loop) work(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, s.Workers)
-	for range s.Workers {
+	ended := make(chan error, l.settings.Workers)
+	for range l.settings.Workers {
 		go func() {
-			api := runtimeapi.New(s.API, agent)
+			api := runtimeapi.New(l.settings.API, agent)
 			defer api.Close()
-			w := &worker{api: api, function: function, settings: s, log: log}
+			w := &worker{loop: l, api: api}
 			ended <- w.run(ctx)
 		}()
 	}
 	first := <-ended
 	cancel()
-	for range s.Workers - 1 {
+	for range l.settings.Workers - 1 {
 		<-ended // because of the first
 	}
 	return first

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -22,11 +21,9 @@ const margin = 100 * time.Millisecond
 
 // worker serves one invocation at a time.
 type worker struct {
-	api      *runtimeapi.Client
-	function http.Handler
-	settings Settings
-	log      *slog.Logger
-	events   event.Decoder
+	*loop
+	api    *runtimeapi.Client
+	events event.Decoder
 }
 
 // run serves invocations until ctx is done or the API cannot be used any more.
@@ -51,9 +48,12 @@ func (w *worker) serve(ctx context.Context, inv *runtimeapi.Invocation) error {
 		failure := runtimeapi.Failure{Type: "Runtime.InvalidEvent", Message: err.Error()}
 		return errors.Join(inv.Body.Close(), w.api.Fail(ctx, inv.ID, failure))
 	}
+	if w.settings.Workers == 1 {
+		w.current.Store(&inv.ID)
+	}
 	reqCtx, cancel := withDeadline(ctx, inv.Deadline)
 	defer cancel()
-	a := &answer{ctx: ctx, api: w.api, id: inv.ID, event: e, stream: e.Shape != event.V2 || w.settings.StreamURLs}
+	a := newAnswer(ctx, w.api, inv.ID, e, w.settings)
 	w.handle(a, request(reqCtx, e, inv))
 	return errors.Join(inv.Body.Close(), a.finish())
 }
@@ -83,7 +83,7 @@ func request(ctx context.Context, e *event.Event, inv *runtimeapi.Invocation) *h
 	if err != nil { // such as "%zz": the function sees the target as it is
 		u = &url.URL{Path: e.Target}
 	}
-	setContext(e.Header, inv)
+	setContext(e, inv)
 	r := &http.Request{
 		Method: e.Method, URL: u, RequestURI: e.Target, Host: e.Host, RemoteAddr: e.Remote,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

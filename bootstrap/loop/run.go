@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
@@ -14,7 +15,8 @@ import (
 	"github.com/faas-lambda/faas-lambda/watchdog"
 )
 
-// agent is how the loop names itself to the Runtime API.
+// agent is how the loop names itself to the Runtime API, and the name of its
+// extension.
 const agent = "faas-lambda"
 
 // Process is what a bootstrap was started with.
@@ -26,6 +28,14 @@ type Process struct {
 	Spec func() (launch.Spec, error)
 }
 
+// loop is what the workers of one process share.
+type loop struct {
+	settings Settings
+	log      *slog.Logger
+	function *watchdog.Watchdog
+	current  atomic.Pointer[string] // id of the running invocation, where there is one at a time
+}
+
 // Run brings the function up and serves invocations until ctx is done. A function
 // that cannot be brought up is reported to Lambda as a failed initialization;
 // the error then says the same.
@@ -34,18 +44,17 @@ func Run(ctx context.Context, p Process) error {
 	if settings.API == "" {
 		return err
 	}
-	log := settings.logger(p.Stderr)
+	l := &loop{settings: settings, log: settings.logger(p.Stderr)}
 	api := runtimeapi.New(settings.API, agent)
 	defer api.Close()
 	life, end := context.WithCancel(ctx)
-	registered, wait := announce(life, settings, log)
+	registered, wait := announce(life, settings, l.log)
 	defer wait()
 	defer end()
-	var function *watchdog.Watchdog
 	if err != nil {
 		err = &initError{"Function.InvalidConfiguration", err}
 	} else {
-		function, err = start(ctx, p, settings, log)
+		err = l.start(ctx, p)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -55,46 +64,76 @@ func Run(ctx context.Context, p Process) error {
 	}
 	<-registered
 	if settings.SnapStart {
-		err = api.AwaitRestore(ctx)
+		err = l.restore(ctx, api)
 	}
 	if err == nil {
-		err = work(ctx, function, settings, log)
+		err = l.work(ctx)
 	}
 	if ctx.Err() != nil {
-		err = nil
+		err = nil // the error is of being asked to end
 	}
-	return errors.Join(err, stop(ctx, function))
+	return errors.Join(err, l.stop(ctx))
 }
 
 // start makes the watchdog of the spec and waits until it can serve.
-func start(ctx context.Context, p Process, s Settings, log *slog.Logger) (*watchdog.Watchdog, error) {
+func (l *loop) start(ctx context.Context, p Process) error {
 	spec, err := p.Spec()
 	if err != nil {
-		return nil, &initError{"Runtime.InvalidLaunchSpec", err}
+		return &initError{"Runtime.InvalidLaunchSpec", err}
 	}
 	cfg, err := watchdog.ParseConfig(watchdog.Kind(spec.Watchdog), spec.Environ(p.Env), spec.Command)
 	if err != nil {
-		return nil, &initError{"Function.InvalidConfiguration", fmt.Errorf("configure %s: %w", spec.Watchdog, err)}
+		return &initError{"Function.InvalidConfiguration", fmt.Errorf("configure %s: %w", spec.Watchdog, err)}
 	}
-	function, err := watchdog.New(cfg, watchdog.Options{
-		Dir: spec.Dir, Root: spec.Root, Stdout: p.Stdout, Stderr: p.Stderr, Logger: log, Restart: true, AwaitReadyPath: true,
+	l.function, err = watchdog.New(cfg, watchdog.Options{
+		Dir: spec.Dir, Root: spec.Root, Stdout: p.Stdout, Stderr: p.Stderr, Logger: l.log,
+		Restart: true, AwaitReadyPath: true, RequestID: l.requestID, Variables: traceVariables,
 	})
 	if err != nil {
-		return nil, &initError{"Function.InvalidConfiguration", err}
+		return &initError{"Function.InvalidConfiguration", err}
 	}
-	ready, cancel := context.WithTimeout(ctx, s.InitTimeout)
+	return l.await(ctx)
+}
+
+// await waits until the function can serve; one that cannot is ended.
+func (l *loop) await(ctx context.Context) error {
+	ready, cancel := context.WithTimeout(ctx, l.settings.InitTimeout)
 	defer cancel()
-	if err := function.Start(ready); err != nil {
-		return nil, errors.Join(err, stop(ctx, function))
+	if err := l.function.Start(ready); err != nil {
+		return errors.Join(err, l.stop(ctx))
 	}
-	return function, nil
+	return nil
+}
+
+// restore waits while the snapshot is taken and until the process runs again in
+// a sandbox made from it. Connections do not survive that, the function may
+// not either.
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
+func (l *loop) restore(ctx context.Context, api *runtimeapi.Client) error {
+	if err := api.AwaitRestore(ctx); err != nil {
+		return fmt.Errorf("wait for the restore: %w", err)
+	}
+	api.Close()
+	l.function.ForgetConnections()
+	if err := l.await(ctx); err != nil {
+		return errors.Join(err, api.FailRestore(ctx, initFailure(err)))
+	}
+	return nil
 }
 
 // stop ends the function. Lambda kills the sandbox half a second after SIGTERM.
-func stop(ctx context.Context, function *watchdog.Watchdog) error {
+func (l *loop) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 300*time.Millisecond)
 	defer cancel()
-	return function.Close(ctx)
+	return l.function.Close(ctx)
+}
+
+// requestID names the running invocation for JSON logs.
+func (l *loop) requestID() string {
+	if id := l.current.Load(); id != nil {
+		return *id
+	}
+	return ""
 }
 
 // initError is a failed initialization with the type that Lambda reports.

@@ -57,7 +57,14 @@ func main() {
 	if os.Getenv("MUTE") != "" {
 		<-time.After(time.Hour)
 	}
-	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), mux))
+	handler := http.Handler(mux)
+	if os.Getenv("BROKEN") != "" {
+		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, "out of order")
+		})
+	}
+	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), handler))
 }
 
 // meet answers with the body once n requests are there at the same time.

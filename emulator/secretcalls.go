@@ -1,0 +1,311 @@
+package emulator
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var secretName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
+
+type secretVersioned struct {
+	ARN, Name     string
+	VersionId     string   `json:",omitempty"`
+	VersionStages []string `json:",omitempty"`
+}
+
+func (m *secretsManager) create(in *struct {
+	Name, Description, KmsKeyId, ClientRequestToken string
+	Tags                                            []tag
+	payload
+}) (secretVersioned, error) {
+	if !secretName.MatchString(in.Name) {
+		return secretVersioned{}, refused("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+	}
+	if err := in.check(); err != nil {
+		return secretVersioned{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old := m.all[in.Name]; old != nil {
+		if !old.Deleted.IsZero() {
+			return secretVersioned{}, refused("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+		}
+		return secretVersioned{}, refused("ResourceExistsException", "The operation failed because the secret "+in.Name+" already exists.")
+	}
+	now := time.Now()
+	s := &secret{Name: in.Name, ARN: m.newARN(in.Name), Description: in.Description, KmsKeyId: in.KmsKeyId, Created: now, Changed: now,
+		Tags: withTags(nil, in.Tags), Versions: map[string]*secretVersion{}}
+	out := secretVersioned{ARN: s.ARN, Name: s.Name}
+	if in.given() {
+		var err error
+		if out.VersionId, err = s.add(in.ClientRequestToken, in.payload, nil); err != nil {
+			return secretVersioned{}, err
+		}
+	}
+	return out, m.put(s.Name, s)
+}
+
+type secretValue struct {
+	ARN, Name, VersionId string
+	SecretString         *string `json:",omitempty"`
+	SecretBinary         []byte  `json:",omitempty"`
+	VersionStages        []string
+	CreatedDate          epoch
+}
+
+func (m *secretsManager) value(in *struct{ SecretId, VersionId, VersionStage string }) (secretValue, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.alive(in.SecretId)
+	if err != nil {
+		return secretValue{}, err
+	}
+	id, v, err := s.pick(in.VersionId, in.VersionStage)
+	if err != nil {
+		return secretValue{}, err
+	}
+	return secretValue{ARN: s.ARN, Name: s.Name, VersionId: id, SecretString: v.String, SecretBinary: v.Binary, VersionStages: v.Stages, CreatedDate: epoch(v.Created)}, nil
+}
+
+func (m *secretsManager) putValue(in *struct {
+	SecretId, ClientRequestToken string
+	VersionStages                []string
+	payload
+}) (secretVersioned, error) {
+	if err := in.check(); err != nil {
+		return secretVersioned{}, err
+	}
+	if !in.given() {
+		return secretVersioned{}, refused("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
+	}
+	var out secretVersioned
+	s, err := m.change(in.SecretId, func(s *secret) (err error) {
+		out.VersionId, err = s.add(in.ClientRequestToken, in.payload, in.VersionStages)
+		return err
+	})
+	if err != nil {
+		return secretVersioned{}, err
+	}
+	out.ARN, out.Name, out.VersionStages = s.ARN, s.Name, s.Versions[out.VersionId].Stages
+	return out, nil
+}
+
+func (m *secretsManager) update(in *struct {
+	SecretId, ClientRequestToken string
+	Description, KmsKeyId        *string
+	payload
+}) (secretVersioned, error) {
+	if err := in.check(); err != nil {
+		return secretVersioned{}, err
+	}
+	var out secretVersioned
+	s, err := m.change(in.SecretId, func(s *secret) (err error) {
+		if in.Description != nil {
+			s.Description = *in.Description
+		}
+		if in.KmsKeyId != nil {
+			s.KmsKeyId = *in.KmsKeyId
+		}
+		if in.given() {
+			out.VersionId, err = s.add(in.ClientRequestToken, in.payload, nil)
+		}
+		return err
+	})
+	if err != nil {
+		return secretVersioned{}, err
+	}
+	out.ARN, out.Name = s.ARN, s.Name
+	return out, nil
+}
+
+type secretDescription struct {
+	ARN, Name              string
+	Description            string              `json:",omitempty"`
+	KmsKeyId               string              `json:",omitempty"`
+	Tags                   []tag               `json:",omitempty"`
+	VersionIdsToStages     map[string][]string `json:",omitempty"`
+	SecretVersionsToStages map[string][]string `json:",omitempty"`
+	CreatedDate            epoch
+	LastChangedDate        epoch
+	DeletedDate            *epoch `json:",omitempty"`
+}
+
+func (s *secret) described() secretDescription {
+	d := secretDescription{ARN: s.ARN, Name: s.Name, Description: s.Description, KmsKeyId: s.KmsKeyId, Tags: s.Tags, CreatedDate: epoch(s.Created), LastChangedDate: epoch(s.Changed)}
+	if !s.Deleted.IsZero() {
+		deleted := epoch(s.Deleted)
+		d.DeletedDate = &deleted
+	}
+	return d
+}
+
+func (m *secretsManager) describe(in *secretID) (secretDescription, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.find(in.SecretId)
+	if err != nil {
+		return secretDescription{}, err
+	}
+	d := s.described()
+	d.VersionIdsToStages = s.stages()
+	return d, nil
+}
+
+type secretFilter struct {
+	Key    string
+	Values []string
+}
+
+type secretPage struct {
+	SecretList []secretDescription
+	NextToken  string `json:",omitempty"`
+}
+
+func (m *secretsManager) list(in *struct {
+	Filters                []secretFilter
+	MaxResults             *int
+	NextToken              string
+	SortOrder              string
+	IncludePlannedDeletion bool
+}) (secretPage, error) {
+	size, from := 100, 0
+	if in.MaxResults != nil {
+		if size = *in.MaxResults; size < 1 || size > 100 {
+			return secretPage{}, refused("ValidationException", "1 validation error detected: Value '"+strconv.Itoa(size)+"' at 'maxResults' failed to satisfy constraint: Member must have value between 1 and 100")
+		}
+	}
+	if in.NextToken != "" {
+		var err error
+		if from, err = strconv.Atoi(in.NextToken); err != nil || from < 0 {
+			return secretPage{}, refused("InvalidNextTokenException", "Invalid NextToken")
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := slices.DeleteFunc(m.sorted(), func(s *secret) bool {
+		return !in.IncludePlannedDeletion && !s.Deleted.IsZero() || !s.matches(in.Filters)
+	})
+	if in.SortOrder != "asc" {
+		slices.Reverse(all)
+	}
+	page := secretPage{SecretList: []secretDescription{}}
+	for i := from; i < len(all) && i < from+size; i++ {
+		d := all[i].described()
+		d.SecretVersionsToStages = all[i].stages()
+		page.SecretList = append(page.SecretList, d)
+	}
+	if from+size < len(all) {
+		page.NextToken = strconv.Itoa(from + size)
+	}
+	return page, nil
+}
+
+// matches says whether every filter has a value that one of the secret's words begins with; a value that begins with ! must match none.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_search-secret.html
+func (s *secret) matches(filters []secretFilter) bool {
+	for _, f := range filters {
+		words := s.words(f.Key)
+		if !slices.ContainsFunc(f.Values, func(v string) bool {
+			wanted, negated := strings.CutPrefix(v, "!")
+			return negated != slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, wanted) })
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *secret) words(key string) []string {
+	var keys, values []string
+	for _, t := range s.Tags {
+		keys, values = append(keys, t.Key), append(values, t.Value)
+	}
+	switch key {
+	case "name":
+		return []string{s.Name}
+	case "description":
+		return []string{s.Description}
+	case "tag-key":
+		return keys
+	case "tag-value":
+		return values
+	case "all":
+		return slices.Concat([]string{s.Name, s.Description}, keys, values)
+	}
+	return nil
+}
+
+type secretDeleted struct {
+	ARN, Name    string
+	DeletionDate epoch
+}
+
+func (m *secretsManager) deleteSecret(in *struct {
+	SecretId                   string
+	RecoveryWindowInDays       *int
+	ForceDeleteWithoutRecovery bool
+}) (secretDeleted, error) {
+	days := 30
+	if in.RecoveryWindowInDays != nil {
+		days = *in.RecoveryWindowInDays
+		if in.ForceDeleteWithoutRecovery {
+			return secretDeleted{}, refused("InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+		}
+		if days < 7 || days > 30 {
+			return secretDeleted{}, refused("InvalidParameterException", "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if in.ForceDeleteWithoutRecovery {
+		s, err := m.find(in.SecretId)
+		if err != nil { // no error: the aim is reached
+			return secretDeleted{m.newARN(in.SecretId), in.SecretId, epoch(time.Now())}, nil
+		}
+		return secretDeleted{s.ARN, s.Name, epoch(time.Now())}, m.remove(s.Name)
+	}
+	old, err := m.alive(in.SecretId)
+	if err != nil {
+		return secretDeleted{}, err
+	}
+	s := *old
+	s.Deleted = time.Now().AddDate(0, 0, days)
+	return secretDeleted{s.ARN, s.Name, epoch(s.Deleted)}, m.put(s.Name, &s)
+}
+
+func (m *secretsManager) restore(in *secretID) (secretVersioned, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, err := m.find(in.SecretId)
+	if err != nil {
+		return secretVersioned{}, err
+	}
+	s := *old
+	s.Deleted = time.Time{}
+	return secretVersioned{ARN: s.ARN, Name: s.Name}, m.put(s.Name, &s)
+}
+
+func (m *secretsManager) tag(in *struct {
+	SecretId string
+	Tags     []tag
+}) (struct{}, error) {
+	_, err := m.change(in.SecretId, func(s *secret) error {
+		s.Tags = withTags(s.Tags, in.Tags)
+		return nil
+	})
+	return struct{}{}, err
+}
+
+func (m *secretsManager) untag(in *struct {
+	SecretId string
+	TagKeys  []string
+}) (struct{}, error) {
+	_, err := m.change(in.SecretId, func(s *secret) error {
+		s.Tags = slices.DeleteFunc(s.Tags, func(t tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		return nil
+	})
+	return struct{}{}, err
+}

@@ -1,0 +1,154 @@
+package emulator
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// parameter is one parameter as it is kept: its newest version.
+type parameter struct {
+	Name, Type, Value, Description, DataType string
+	Version                                  int64
+	Modified                                 time.Time
+	Tags                                     []tag
+}
+
+// parameterStore is the Parameter Store of AWS Systems Manager as far as this project calls it.
+type parameterStore struct {
+	*documents[parameter]
+	region, account string
+}
+
+func openParameterStore(dir, region, account string) (*parameterStore, error) {
+	d, err := openDocuments(filepath.Join(dir, "ssm"), func(p *parameter) string { return p.Name })
+	if err != nil {
+		return nil, err
+	}
+	return &parameterStore{d, region, account}, nil
+}
+
+func (m *parameterStore) calls() map[string]call {
+	return map[string]call{
+		"AmazonSSM.PutParameter":    jsonCall(m.putParameter),
+		"AmazonSSM.GetParameter":    jsonCall(m.getParameter),
+		"AmazonSSM.DeleteParameter": jsonCall(m.deleteParameter),
+	}
+}
+
+var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]{1,1011}$`)
+
+// maxParameter is how long a value may be, by tier.
+var maxParameter = map[string]int{"": 4096, "Standard": 4096, "Intelligent-Tiering": 8192, "Advanced": 8192}
+
+type parameterPut struct {
+	Version int64
+	Tier    string
+}
+
+func (m *parameterStore) putParameter(in *struct {
+	Name, Value, Type, Description, Tier, DataType string
+	Overwrite                                      bool
+	Tags                                           []tag
+}) (parameterPut, error) {
+	longest, ok := maxParameter[in.Tier]
+	switch {
+	case !parameterName.MatchString(in.Name):
+		return parameterPut{}, refused("ValidationException", "Parameter name must not be empty and may hold a mix of letters, numbers and the following symbols .-_/")
+	case strings.Contains(in.Name, "/") && !strings.HasPrefix(in.Name, "/"):
+		return parameterPut{}, refused("ValidationException", "Parameter name must be a fully qualified name.")
+	case !ok:
+		return parameterPut{}, refused("ValidationException", "1 validation error detected: Value '"+in.Tier+"' at 'tier' failed to satisfy constraint: Member must satisfy enum value set: [Standard, Advanced, Intelligent-Tiering]")
+	case in.Value == "":
+		return parameterPut{}, refused("ValidationException", "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1.")
+	case len(in.Value) > longest && longest == 4096:
+		return parameterPut{}, refused("ValidationException", "Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.")
+	case len(in.Value) > longest:
+		return parameterPut{}, refused("ValidationException", fmt.Sprintf("1 validation error detected: Value at 'value' failed to satisfy constraint: Member must have length less than or equal to %d.", longest))
+	case in.Overwrite && len(in.Tags) > 0:
+		return parameterPut{}, refused("ValidationException", "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.")
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := &parameter{Name: in.Name, Type: in.Type, Value: in.Value, Description: in.Description, DataType: in.DataType, Version: 1, Modified: time.Now(), Tags: in.Tags}
+	if old := m.all[in.Name]; old != nil {
+		if !in.Overwrite {
+			return parameterPut{}, refused("ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
+		}
+		p.Version, p.Tags = old.Version+1, old.Tags
+		if p.Type == "" {
+			p.Type = old.Type
+		}
+	}
+	switch p.Type {
+	case "String", "StringList", "SecureString":
+	case "":
+		return parameterPut{}, refused("ValidationException", "A parameter type is required when you create a parameter.")
+	default:
+		return parameterPut{}, refused("ValidationException", "1 validation error detected: Value '"+p.Type+"' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [SecureString, StringList, String]")
+	}
+	if p.DataType == "" {
+		p.DataType = "text"
+	}
+	tier := in.Tier
+	if tier == "" || tier == "Intelligent-Tiering" {
+		tier = "Standard"
+	}
+	return parameterPut{Version: p.Version, Tier: tier}, m.put(p.Name, p)
+}
+
+// find returns the parameter of a name or ARN, whose name may lack the slash that follows "parameter". The caller holds mu.
+func (m *parameterStore) find(id string) *parameter {
+	if name, ok := strings.CutPrefix(id, fmt.Sprintf("arn:aws:ssm:%s:%s:parameter", m.region, m.account)); ok {
+		if p := m.all[name]; p != nil {
+			return p
+		}
+		return m.all[strings.TrimPrefix(name, "/")]
+	}
+	return m.all[id]
+}
+
+func (m *parameterStore) arn(name string) string {
+	return fmt.Sprintf("arn:aws:ssm:%s:%s:parameter/%s", m.region, m.account, strings.TrimPrefix(name, "/"))
+}
+
+type parameterValue struct {
+	Name, Type, Value string
+	Version           int64
+	LastModifiedDate  epoch
+	ARN, DataType     string
+}
+
+type parameterGot struct{ Parameter parameterValue }
+
+// getParameter answers the value itself of a SecureString only when it is asked to decrypt it.
+func (m *parameterStore) getParameter(in *struct {
+	Name           string
+	WithDecryption bool
+}) (parameterGot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.find(in.Name)
+	if p == nil {
+		return parameterGot{}, refused("ParameterNotFound", "")
+	}
+	value := p.Value
+	if p.Type == "SecureString" && !in.WithDecryption {
+		sealed := sha256.Sum256([]byte(value))
+		value = "AQICAH" + base64.StdEncoding.EncodeToString(sealed[:]) // as KMS's begin
+	}
+	return parameterGot{parameterValue{Name: p.Name, Type: p.Type, Value: value, Version: p.Version, LastModifiedDate: epoch(p.Modified), ARN: m.arn(p.Name), DataType: p.DataType}}, nil
+}
+
+func (m *parameterStore) deleteParameter(in *struct{ Name string }) (struct{}, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all[in.Name] == nil {
+		return struct{}{}, refused("ParameterNotFound", "")
+	}
+	return struct{}{}, m.remove(in.Name)
+}
