@@ -40,7 +40,7 @@ func (m *parameterStore) calls() map[string]call {
 	}
 }
 
-var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]{1,1011}$`)
+var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
 // maxParameter is how long a value may be, by tier.
 var maxParameter = map[string]int{"": 4096, "Standard": 4096, "Intelligent-Tiering": 8192, "Advanced": 8192}
@@ -57,7 +57,7 @@ func (m *parameterStore) putParameter(in *struct {
 }) (parameterPut, error) {
 	longest, ok := maxParameter[in.Tier]
 	switch {
-	case !parameterName.MatchString(in.Name):
+	case !parameterName.MatchString(in.Name) || len(in.Name) > 1011:
 		return parameterPut{}, refused("ValidationException", "Parameter name must not be empty and may hold a mix of letters, numbers and the following symbols .-_/")
 	case strings.Contains(in.Name, "/") && !strings.HasPrefix(in.Name, "/"):
 		return parameterPut{}, refused("ValidationException", "Parameter name must be a fully qualified name.")

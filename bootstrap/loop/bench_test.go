@@ -77,7 +77,7 @@ func BenchmarkInvoke(b *testing.B) {
 	for _, size := range []int{1 << 10, 100 << 10, 5 << 20} {
 		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
 			floor := startProcess(b, built(b, "./testdata/floor"), "_HANDLER=x")
-			ours := startHTTPWith(b, []string{"GOMAXPROCS="+os.Getenv("WD_PROCS")})
+			ours := startHTTP(b)
 			event := append(append([]byte{'"'}, bytes.Repeat([]byte("a"), size-2)...), '"')
 			var times [2][]time.Duration
 			measure := func(i int, p *runtimeProcess) {

@@ -3,10 +3,20 @@ package loop
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/runtimeapi"
 )
+
+// leaveProcessors keeps this process to one processor where it has one thing to do
+// at a time: another would only be woken to look for work, while the function
+// waits for it. GOMAXPROCS in the environment overrides this.
+func leaveProcessors(s Settings) {
+	if s.Workers == 1 && !s.Processors {
+		runtime.GOMAXPROCS(1)
+	}
+}
 
 // announce registers an internal extension, in the background: only where there
 // is one does Lambda send SIGTERM, and time to act on it, before it ends the
@@ -52,7 +62,7 @@ func (l *loop) work(ctx context.Context) error {
 	first := <-ended
 	cancel()
 	for range l.settings.Workers - 1 {
-		<-ended // because of the first
+		_ = <-ended // it ended because of the first
 	}
 	return first
 }

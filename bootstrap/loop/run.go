@@ -12,6 +12,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
 	"github.com/faas-lambda/faas-lambda/bootstrap/runtimeapi"
+	"github.com/faas-lambda/faas-lambda/bootstrap/secrets"
 	"github.com/faas-lambda/faas-lambda/watchdog"
 )
 
@@ -33,6 +34,7 @@ type loop struct {
 	settings Settings
 	log      *slog.Logger
 	function *watchdog.Watchdog
+	secrets  *secrets.Store         // nil for none
 	current  atomic.Pointer[string] // id of the running invocation, where there is one at a time
 }
 
@@ -44,6 +46,7 @@ func Run(ctx context.Context, p Process) error {
 	if settings.API == "" {
 		return err
 	}
+	leaveProcessors(settings)
 	l := &loop{settings: settings, log: settings.logger(p.Stderr)}
 	api := runtimeapi.New(settings.API, agent)
 	defer api.Close()
@@ -81,7 +84,12 @@ func (l *loop) start(ctx context.Context, p Process) error {
 	if err != nil {
 		return &initError{"Runtime.InvalidLaunchSpec", err}
 	}
-	cfg, err := watchdog.ParseConfig(watchdog.Kind(spec.Watchdog), spec.Environ(p.Env), spec.Command)
+	ready, cancel := context.WithTimeout(ctx, l.settings.InitTimeout)
+	defer cancel()
+	if err := l.fetchSecrets(ready, p.Env); err != nil {
+		return err
+	}
+	cfg, err := watchdog.ParseConfig(watchdog.Kind(spec.Watchdog), l.secrets.Environ(spec.Environ(p.Env)), spec.Command)
 	if err != nil {
 		return &initError{"Function.InvalidConfiguration", fmt.Errorf("configure %s: %w", spec.Watchdog, err)}
 	}
@@ -92,7 +100,7 @@ func (l *loop) start(ctx context.Context, p Process) error {
 	if err != nil {
 		return &initError{"Function.InvalidConfiguration", err}
 	}
-	return l.await(ctx)
+	return l.await(ready)
 }
 
 // await waits until the function can serve; one that cannot is ended.
@@ -123,6 +131,7 @@ func (l *loop) restore(ctx context.Context, api *runtimeapi.Client) error {
 
 // stop ends the function. Lambda kills the sandbox half a second after SIGTERM.
 func (l *loop) stop(ctx context.Context) error {
+	l.secrets.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 300*time.Millisecond)
 	defer cancel()
 	return l.function.Close(ctx)

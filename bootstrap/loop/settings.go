@@ -17,6 +17,7 @@ type Settings struct {
 	SnapStart   bool          // AWS_LAMBDA_INITIALIZATION_TYPE=snap-start
 	JSONLogs    bool          // AWS_LAMBDA_LOG_FORMAT=JSON
 	StreamURLs  bool          // FAAS_LAMBDA_INVOKE_MODE=RESPONSE_STREAM: of the function's URL
+	Processors  bool          // GOMAXPROCS is set
 	InitTimeout time.Duration // FAAS_LAMBDA_INIT_TIMEOUT
 	Failing     []Statuses    // FAAS_LAMBDA_ERROR_STATUS; nil: the default
 }
@@ -57,6 +58,8 @@ func (s *Settings) set(name, value string) (err error) {
 		if err != nil || s.Workers < 1 || s.Workers > 10_000 {
 			return fmt.Errorf("%q is not a number of invocations", value)
 		}
+	case "GOMAXPROCS":
+		s.Processors = true
 	case "AWS_LAMBDA_INITIALIZATION_TYPE":
 		s.SnapStart = value == "snap-start"
 	case "AWS_LAMBDA_LOG_FORMAT":

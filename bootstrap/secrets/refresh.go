@@ -26,14 +26,15 @@ type refresh struct {
 // Refresh is to be called before each invocation. It costs nothing while the
 // values are fresh. In the last quarter of their time it starts fetching them
 // anew and returns at once; when they are older (the sandbox was frozen, or
-// comes from a snapshot) it waits for that, two seconds at most, so that no
-// invocation sees a value older than the refresh time. After a failure the old
-// values stay, nothing waits, and what failed is logged without the value.
+// comes from a snapshot) it waits for that, two seconds at most and half the time
+// until deadline (that of the invocation, or zero), so that no invocation sees a
+// value older than the refresh time. After a failure the old values stay, nothing
+// waits, and what failed is logged without the value.
 //
 // ctx is the runtime's, not the invocation's: the fetch may outlast the
 // invocation that started it, and ends with ctx, with Close, or by its own
 // timeout.
-func (s *Store) Refresh(ctx context.Context) {
+func (s *Store) Refresh(ctx context.Context, deadline time.Time) {
 	if s == nil {
 		return
 	}
@@ -41,7 +42,11 @@ func (s *Store) Refresh(ctx context.Context) {
 	if awaited == nil {
 		return
 	}
-	timer := time.NewTimer(refreshWait)
+	wait := refreshWait
+	if !deadline.IsZero() {
+		wait = min(wait, time.Until(deadline)/2)
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-awaited:

@@ -23,10 +23,10 @@ func refreshed(t *testing.T, more ...string) (*fakeAWS, *Store, *logs, *clock) {
 func TestFreshValuesCostNothing(t *testing.T) {
 	aws, s, _, c := refreshed(t)
 	c.add(3*time.Minute - time.Second)
-	if s.Refresh(t.Context()); len(aws.calls()) != 1 {
+	if s.Refresh(t.Context(), time.Time{}); len(aws.calls()) != 1 {
 		t.Errorf("%d calls", len(aws.calls()))
 	}
-	if n := testing.AllocsPerRun(100, func() { s.Refresh(t.Context()) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { s.Refresh(t.Context(), time.Time{}) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -36,18 +36,18 @@ func TestRefreshBesideAnInvocation(t *testing.T) {
 	aws.set("secretsmanager:id", secretString("new"))
 	release := aws.block()
 	c.add(3 * time.Minute)
-	s.Refresh(t.Context()) // returns while the server holds the request
+	s.Refresh(t.Context(), time.Time{}) // returns while the server holds the request
 	<-aws.held
 	if got := value(t, s, "a"); got != "old" {
 		t.Errorf("value %q", got)
 	}
-	s.Refresh(t.Context()) // starts no second one
+	s.Refresh(t.Context(), time.Time{}) // starts no second one
 	release()
 	s.ended.Wait()
 	if got := value(t, s, "a"); got != "new" || len(aws.calls()) != 2 {
 		t.Errorf("value %q after %d calls", got, len(aws.calls()))
 	}
-	if s.Refresh(t.Context()); len(aws.calls()) != 2 {
+	if s.Refresh(t.Context(), time.Time{}); len(aws.calls()) != 2 {
 		t.Error("it is not fresh")
 	}
 }
@@ -58,30 +58,43 @@ func TestOldValuesAreWaitedFor(t *testing.T) {
 			aws, s, _, c := refreshed(t)
 			aws.set("secretsmanager:id", secretString("new"))
 			c.add(d)
-			if s.Refresh(t.Context()); value(t, s, "a") != "new" {
+			if s.Refresh(t.Context(), time.Time{}); value(t, s, "a") != "new" {
 				t.Error("the invocation would see the old value")
 			}
 		})
 	}
 }
 
+func TestWaitLeavesTheInvocationItsTime(t *testing.T) {
+	aws, s, _, c := refreshed(t)
+	release := aws.block()
+	c.add(time.Hour)
+	began := time.Now()
+	s.Refresh(t.Context(), began.Add(200*time.Millisecond))
+	if d := time.Since(began); d < 50*time.Millisecond || d > refreshWait-100*time.Millisecond {
+		t.Errorf("it waited %s", d)
+	}
+	release()
+	s.ended.Wait()
+}
+
 func TestFailedRefreshKeepsTheOldValue(t *testing.T) {
 	aws, s, l, c := refreshed(t)
 	aws.set("secretsmanager:id", answer{400, `{"__type":"AccessDeniedException","Message":"no more"}`})
 	c.add(time.Hour)
-	s.Refresh(t.Context())
+	s.Refresh(t.Context(), time.Time{})
 	if got := value(t, s, "a"); got != "old" {
 		t.Errorf("value %q", got)
 	}
 	if text := l.String(); !strings.Contains(text, "fetch secret a (secretsmanager:id): AccessDeniedException (status 400): no more") || strings.Contains(text, "old\"") {
 		t.Errorf("log: %s", text)
 	}
-	if s.Refresh(t.Context()); len(aws.calls()) != 2 {
+	if s.Refresh(t.Context(), time.Time{}); len(aws.calls()) != 2 {
 		t.Error("it was tried again at once")
 	}
 	c.add(firstRetry)
 	aws.set("secretsmanager:id", secretString("new"))
-	s.Refresh(t.Context()) // in the background: nothing waits for what failed before
+	s.Refresh(t.Context(), time.Time{}) // in the background: nothing waits for what failed before
 	s.ended.Wait()
 	if got := value(t, s, "a"); got != "new" {
 		t.Errorf("value %q", got)
@@ -96,7 +109,7 @@ func TestFailureOfOneDoesNotHoldUpOthers(t *testing.T) {
 	s.now = c.read
 	aws.set("secretsmanager:id0", answer{400, `{"__type":"AccessDeniedException"}`})
 	aws.set("secretsmanager:id1", secretString("new"))
-	s.Refresh(t.Context())
+	s.Refresh(t.Context(), time.Time{})
 	if a, b := value(t, s, "s00"), value(t, s, "s01"); a != "value 0" || b != "new" {
 		t.Errorf("values %q and %q", a, b)
 	}
@@ -106,7 +119,7 @@ func TestRefreshFrozenWithTheSandbox(t *testing.T) {
 	aws, s, l, c := refreshed(t)
 	release := aws.block()
 	c.add(3 * time.Minute)
-	s.Refresh(t.Context())
+	s.Refresh(t.Context(), time.Time{})
 	<-aws.held
 	c.add(time.Hour) // frozen after the answer, thawed by the next invocation
 	aws.set("secretsmanager:id", secretString("new"))
@@ -114,7 +127,7 @@ func TestRefreshFrozenWithTheSandbox(t *testing.T) {
 		<-aws.held
 		release()
 	}()
-	if s.Refresh(t.Context()); value(t, s, "a") != "new" {
+	if s.Refresh(t.Context(), time.Time{}); value(t, s, "a") != "new" {
 		t.Error("the invocation would see the old value")
 	}
 	s.ended.Wait()
@@ -130,7 +143,7 @@ func TestUnchangedFilesAreNotTouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.add(time.Hour)
-	s.Refresh(t.Context())
+	s.Refresh(t.Context(), time.Time{})
 	after, err := os.Stat(filepath.Join(s.Dir(), "a"))
 	if err != nil || !os.SameFile(before, after) {
 		t.Errorf("the file was replaced: %v", err)
@@ -139,7 +152,7 @@ func TestUnchangedFilesAreNotTouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.add(time.Hour)
-	if s.Refresh(t.Context()); value(t, s, "a") != "old" {
+	if s.Refresh(t.Context(), time.Time{}); value(t, s, "a") != "old" {
 		t.Error("a removed file was not written again")
 	}
 }
@@ -147,7 +160,7 @@ func TestUnchangedFilesAreNotTouched(t *testing.T) {
 func TestNever(t *testing.T) {
 	aws, s, _, c := refreshed(t, "FAAS_LAMBDA_SECRETS_REFRESH=0")
 	c.add(1000 * time.Hour)
-	if s.Refresh(t.Context()); len(aws.calls()) != 1 {
+	if s.Refresh(t.Context(), time.Time{}); len(aws.calls()) != 1 {
 		t.Errorf("%d calls", len(aws.calls()))
 	}
 }
@@ -164,7 +177,7 @@ func TestCloseEndsARefresh(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			c.add(3 * time.Minute)
-			s.Refresh(ctx)
+			s.Refresh(ctx, time.Time{})
 			<-aws.held
 			end(s, cancel)
 			if got := value(t, s, "a"); got != "old" {

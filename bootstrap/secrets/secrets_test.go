@@ -78,7 +78,7 @@ func TestNoSecretsNoStore(t *testing.T) {
 			if s != nil || err != nil {
 				t.Fatal(s, err)
 			}
-			s.Refresh(t.Context())
+			s.Refresh(t.Context(), time.Time{})
 			s.Close()
 			if got := s.Environ([]string{"A=b"}); s.Dir() != "" || !slices.Equal(got, []string{"A=b"}) {
 				t.Errorf("dir %q, environment %v", s.Dir(), got)

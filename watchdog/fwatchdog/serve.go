@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,11 @@ func serve(ctx context.Context, cfg watchdog.Config) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		return fmt.Errorf("find working directory: %w", err)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		// Half the processors: the function needs the others, and what is idle
+		// here is woken to look for work while the function waits for it.
+		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
 	}
 	s := &standalone{cfg: cfg, metrics: newMetrics()}
 	s.function, err = watchdog.New(cfg, watchdog.Options{
