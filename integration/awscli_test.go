@@ -32,10 +32,16 @@ func awsCLI(t testing.TB) string {
 	return path
 }
 
-// aws runs the AWS CLI against the embedded AWS.
+// aws runs the AWS CLI's lambda commands against the embedded AWS.
 func aws(t testing.TB, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), awsCLI(t), append([]string{"lambda"}, args...)...)
+	return awsCommand(t, append([]string{"lambda"}, args...)...)
+}
+
+// awsCommand runs the AWS CLI against the embedded AWS.
+func awsCommand(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), awsCLI(t), args...)
 	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+shared.up.AWS, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_DEFAULT_REGION=us-east-1", "AWS_PAGER=", "NO_PROXY=127.0.0.1,localhost", "AWS_EC2_METADATA_DISABLED=true")
 	var stdout, stderr bytes.Buffer

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os/exec"
 	"testing"
 )
 
@@ -27,4 +29,29 @@ func BenchmarkProxy(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkFork is a request in streaming mode without a server before it, beside
+// the same process started by os/exec.
+func BenchmarkFork(b *testing.B) {
+	body := bytes.Repeat([]byte("x"), 1<<10)
+	b.Run("raw", func(b *testing.B) {
+		for b.Loop() {
+			cmd := exec.Command("/bin/cat")
+			cmd.Stdin = bytes.NewReader(body)
+			if out, err := cmd.Output(); err != nil || len(out) != len(body) {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("streaming", func(b *testing.B) {
+		w := started(b, OfWatchdog, []string{"PATH=/usr/bin:/bin", "fprocess=cat"})
+		for b.Loop() {
+			answer := httptest.NewRecorder()
+			w.ServeHTTP(answer, httptest.NewRequest("POST", "/", bytes.NewReader(body)))
+			if answer.Body.Len() != len(body) {
+				b.Fatal(answer.Code)
+			}
+		}
+	})
 }

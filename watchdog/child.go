@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -27,15 +26,13 @@ func startChild(env environment, argv []string, logs logs) (*child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: start %q: %w", ErrStart, name, err)
 	}
-	var output sync.WaitGroup
-	closeOurs, err := attach(cmd, logs, &output)
+	logged, theirs, err := attach(cmd, logs)
 	if err != nil {
 		return nil, fmt.Errorf("%w: start %q: %w", ErrStart, name, err)
 	}
 	err = cmd.Start()
-	closeOurs(err)
+	closeFiles(theirs...) // after a failed start this ends the logging
 	if err != nil {
-		output.Wait()
 		return nil, fmt.Errorf("%w: start %q in %s: %w", ErrStart, name, env.dir, err)
 	}
 	c := &child{cmd: cmd, name: name, done: make(chan struct{})}
@@ -45,51 +42,41 @@ func startChild(env environment, argv []string, logs logs) (*child, error) {
 		if err != nil {
 			status = err.Error()
 		}
-		drain(&output)
+		drain(logged...)
 		c.err = fmt.Errorf("%w: %q: %s", ErrExited, name, status)
 		close(c.done)
 	}()
 	return c, nil
 }
 
-// attach makes cmd's stdout and stderr pipes that are copied to logs. The
-// returned function closes the ends that are the process's; after a failed start
-// also those that are ours.
-func attach(cmd *exec.Cmd, logs logs, output *sync.WaitGroup) (func(error), error) {
+// attach makes cmd's stdout and stderr pipes that are copied to logs, until every
+// process has closed its end: then logged is closed. theirs are the ends that
+// the process gets, to be closed here once it has them.
+func attach(cmd *exec.Cmd, logs logs) (logged []<-chan struct{}, theirs []*os.File, err error) {
 	outR, outW, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	errR, errW, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(err, outR.Close(), outW.Close())
+		closeFiles(outR, outW)
+		return nil, nil, err
 	}
 	cmd.Stdout, cmd.Stderr = outW, errW
-	for r, w := range map[*os.File]*logWriter{outR: logs.stdout, errR: logs.stderr} {
-		output.Add(1)
-		go func() { // ends when every process has closed its end
-			defer output.Done()
-			_ = w.copy(r) // a pipe read fails only when it is closed
-			_ = r.Close()
-		}()
-	}
-	return func(error) {
-		// Nothing was written through these: closing them cannot lose anything.
-		_ = outW.Close()
-		_ = errW.Close()
-	}, nil
+	return []<-chan struct{}{logs.stdout.follow(outR), logs.stderr.follow(errR)}, []*os.File{outW, errW}, nil
 }
 
 // drain waits until the output of an ended process is logged. A process that it
 // left behind may hold the pipes open: that one is not waited for.
-func drain(output *sync.WaitGroup) {
-	logged := make(chan struct{})
-	go func() { output.Wait(); close(logged) }()
+func drain(logged ...<-chan struct{}) {
 	patience := time.NewTimer(100 * time.Millisecond)
 	defer patience.Stop()
-	select {
-	case <-logged:
-	case <-patience.C:
+	for _, one := range logged {
+		select {
+		case <-one:
+		case <-patience.C:
+			return
+		}
 	}
 }
 

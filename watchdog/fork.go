@@ -52,7 +52,7 @@ type process struct {
 	input   *os.File      // our end of stdin
 	fed     chan struct{} // closed when the input is written or given up
 	readErr error         // of the input's source; set before fed is closed
-	logged  sync.WaitGroup
+	logged  []<-chan struct{}
 	unwatch func() bool
 }
 
@@ -89,12 +89,7 @@ func (f *forker) fork(ctx context.Context, vars []string, body io.Reader, length
 	}
 	p := &process{cmd: cmd, stdout: stdout.r, input: stdin.w, fed: make(chan struct{})}
 	if !combined {
-		p.logged.Add(1)
-		go func() { // ends when every process has closed its stderr
-			defer p.logged.Done()
-			_ = f.logs.stderr.copy(stderr.r) // a pipe read fails only when it is closed
-			closeFiles(stderr.r)
-		}()
+		p.logged = []<-chan struct{}{f.logs.stderr.follow(stderr.r)}
 	}
 	p.unwatch = context.AfterFunc(ctx, p.end)
 	if length == 0 || body == nil {
@@ -155,7 +150,7 @@ func (p *process) wait() error {
 	closeFiles(p.stdout)
 	err := p.cmd.Wait()
 	p.unwatch()
-	drain(&p.logged)
+	drain(p.logged...)
 	return err
 }
 

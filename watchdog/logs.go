@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"sync"
 	"time"
 )
@@ -43,6 +44,18 @@ type logWriter struct {
 	format func(line []byte) []byte // of a line without its newline; nil: as it is
 
 	mu sync.Mutex // held while a line is written
+}
+
+// follow copies r, the reading end of a pipe, until its last writer closes it. The
+// channel is closed then.
+func (w *logWriter) follow(r *os.File) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.copy(r) // reading a pipe fails only when it is closed
+		closeFiles(r)
+	}()
+	return done
 }
 
 // copy writes r line by line until it ends. A last line without newline gets

@@ -19,7 +19,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	if limit := timeLimit(r, s.cfg.ExecTimeout); limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: exec_timeout of %s", ErrTimeout, limit))
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, execTimeout(limit))
 		defer cancel()
 	}
 	c, err := s.ensure(ctx)
@@ -58,6 +58,16 @@ func timeLimit(r *http.Request, limit time.Duration) time.Duration {
 	}
 	return limit
 }
+
+// execTimeout is the ErrTimeout of a request that took longer than this. Its text
+// is made only when it is needed.
+type execTimeout time.Duration
+
+func (e execTimeout) Error() string {
+	return ErrTimeout.Error() + ": exec_timeout of " + time.Duration(e).String()
+}
+
+func (e execTimeout) Is(target error) bool { return target == ErrTimeout }
 
 // passage is one request on its way through the proxy.
 type passage struct {

@@ -61,7 +61,7 @@ func forkContext(r *http.Request, limit time.Duration) (context.Context, context
 	if limit = timeLimit(r, limit); limit <= 0 {
 		return context.WithCancel(r.Context())
 	}
-	return context.WithTimeoutCause(r.Context(), limit, fmt.Errorf("%w: exec_timeout of %s", ErrTimeout, limit))
+	return context.WithTimeoutCause(r.Context(), limit, execTimeout(limit))
 }
 
 // cgi returns what is added to the environment of the process that serves r.

@@ -79,6 +79,7 @@ type Watchdog struct {
 	cfg   Config
 	opt   Options
 	mode  mode
+	auth  *authenticator // nil: none
 	limit *limiter
 	chain http.Handler
 }
@@ -110,8 +111,15 @@ func New(cfg Config, opt Options) (*Watchdog, error) {
 		return nil, fmt.Errorf("mode: %q is none of http, streaming, serializing, static, inproc", cfg.Mode)
 	}
 	w.chain = w.mode
+	if cfg.JWT != nil {
+		auth, err := newAuthenticator(*cfg.JWT, w.chain, opt.Logger)
+		if err != nil {
+			return nil, err
+		}
+		w.auth, w.chain = auth, auth
+	}
 	if cfg.MaxInflight > 0 {
-		w.limit = &limiter{next: w.mode, max: int64(cfg.MaxInflight)}
+		w.limit = &limiter{next: w.chain, max: int64(cfg.MaxInflight)}
 		w.chain = w.limit
 	}
 	return w, nil
@@ -120,7 +128,14 @@ func New(cfg Config, opt Options) (*Watchdog, error) {
 // Start brings the function up: in http mode it returns when the upstream
 // accepts connections (see also AwaitReadyPath), the process has ended, or ctx
 // is done. An error wraps ErrStart and names the command.
-func (w *Watchdog) Start(ctx context.Context) error { return w.mode.start(ctx) }
+func (w *Watchdog) Start(ctx context.Context) error {
+	if w.auth != nil {
+		if err := w.auth.start(ctx); err != nil {
+			return fmt.Errorf("jwt_auth: %w", err)
+		}
+	}
+	return w.mode.start(ctx)
+}
 
 // Done is closed when the process that Start made has ended. It is nil, and so
 // never ready, in the modes that have no such process.

@@ -51,6 +51,7 @@ func (w *worker) serve(ctx context.Context, inv *runtimeapi.Invocation) error {
 	if w.settings.Workers == 1 {
 		w.current.Store(&inv.ID)
 	}
+	w.secrets.Refresh(ctx, inv.Deadline)
 	reqCtx, cancel := withDeadline(ctx, inv.Deadline)
 	defer cancel()
 	a := newAnswer(ctx, w.api, inv.ID, e, w.settings)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -93,7 +94,8 @@ func parseNames(text string) ([]reference, error) {
 		return nil, errors.New("is no JSON object of strings")
 	}
 	list := make([]reference, 0, len(names))
-	for name, ref := range names {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		ref := names[name]
 		if !fileName(name) {
 			return nil, fmt.Errorf("%q cannot be the name of a secret: letters, digits, '-', '_' and '.' inside, at most 253", name)
 		}
@@ -103,7 +105,6 @@ func parseNames(text string) ([]reference, error) {
 		}
 		list = append(list, reference{name: name, ref: ref, service: service, id: id})
 	}
-	slices.SortFunc(list, func(a, b reference) int { return strings.Compare(a.name, b.name) })
 	return list, nil
 }
 

@@ -16,8 +16,7 @@ type sum = [sha256.Size]byte
 // begins with a dot.
 const newPrefix = ".new-"
 
-// makeDir makes dir, for this user alone, and removes what a killed process left
-// half-written there.
+// makeDir makes dir, for this user alone.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make directory of secrets: %w", err)
@@ -31,15 +30,6 @@ func makeDir(dir string) error {
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return fmt.Errorf("make directory of secrets: %w", err)
-	}
-	stale, err := filepath.Glob(filepath.Join(dir, newPrefix+"*"))
-	if err != nil {
-		return fmt.Errorf("list stale secrets: %w", err)
-	}
-	for _, path := range stale {
-		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("remove stale secret: %w", err)
-		}
 	}
 	return nil
 }
@@ -66,9 +56,11 @@ func (s *Store) write(values [][]byte) error {
 }
 
 // writeFile makes path hold value, readable by this user alone, by a rename: who
-// reads sees the old value or the new one.
+// reads sees the old value or the new one. What a killed process left half-written
+// is removed.
 func writeFile(path string, value []byte) error {
-	half := filepath.Join(filepath.Dir(path), newPrefix+filepath.Base(path))
+	dir, name := filepath.Split(path)
+	half := dir + newPrefix + name
 	if err := os.Remove(half); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

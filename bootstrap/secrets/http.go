@@ -186,11 +186,13 @@ func connect(raw net.Conn, addr string, user *url.Userinfo) error {
 }
 
 func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	switch port := u.Port(); {
+	case port != "":
+		return net.JoinHostPort(u.Hostname(), port)
+	case u.Scheme == "https":
+		return net.JoinHostPort(u.Hostname(), "443")
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	return net.JoinHostPort(u.Hostname(), "80")
 }
 
 // parseProxy reads http://[USER:PASSWORD@]HOST[:PORT]; without a scheme it is one

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,11 +50,7 @@ func canonicalHeaders(r *http.Request) (lines, names string) {
 		}
 		values[strings.ToLower(name)] = strings.Join(trimmed, ",")
 	}
-	sorted := make([]string, 0, len(values))
-	for name := range values {
-		sorted = append(sorted, name)
-	}
-	slices.Sort(sorted)
+	sorted := slices.Sorted(maps.Keys(values))
 	var b strings.Builder
 	for _, name := range sorted {
 		b.WriteString(name + ":" + values[name] + "\n")

@@ -131,7 +131,7 @@ func startB(b *testing.B, argv []string, env ...string) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = cmd.Process.Signal(os.Interrupt) // so that a watchdog ends its function
 		_ = cmd.Wait()
 	})
 }
@@ -147,7 +147,7 @@ func watchdogWith(b *testing.B, program string, env ...string) string {
 	addr := freeAddrB(b)
 	_, port, _ := strings.Cut(addr, ":")
 	_, side, _ := strings.Cut(freeAddrB(b), ":")
-	startB(b, []string{program}, append(env, "port="+port, "metrics_port="+side, "TMPDIR="+b.TempDir())...)
+	startB(b, []string{program}, append(env, "port="+port, "metrics_port="+side, "healthcheck_interval=0", "TMPDIR="+b.TempDir())...)
 	limit := time.Now().Add(10 * time.Second)
 	for {
 		conn, err := net.Dial("tcp", addr)
