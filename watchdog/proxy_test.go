@@ -307,6 +307,7 @@ type scripted struct {
 	net.Listener
 	mu       sync.Mutex // guards requests
 	requests []string
+	closed   chan struct{} // gets a value when a connection was closed by "close"
 }
 
 // script serves connection after connection: steps[i] says what connection i
@@ -318,7 +319,7 @@ func script(t *testing.T, steps ...[]string) *scripted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scripted{Listener: l}
+	s := &scripted{Listener: l, closed: make(chan struct{}, 8)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -351,6 +352,8 @@ func (s *scripted) serve(conn net.Conn, steps []string) {
 		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		if step == "close" {
+			_ = conn.Close()
+			s.closed <- struct{}{}
 			return
 		}
 	}
@@ -362,12 +365,13 @@ func TestStaleConnections(t *testing.T) {
 		methods  []string
 		statuses string
 		requests string // that the function saw
+		closes   bool   // the function closes the connection after each
 	}{
-		"closed between requests":    {[][]string{{"close"}, {"close"}, {"close"}}, []string{"GET", "POST", "GET"}, "[200 200 200]", "[GET POST GET]"},
-		"dropped, may be repeated":   {[][]string{{"answer", "drop"}, {"answer"}}, []string{"GET", "GET"}, "[200 200]", "[GET GET GET]"},
-		"dropped, may not":           {[][]string{{"answer", "drop"}, {"answer"}}, []string{"GET", "POST"}, "[200 500]", "[GET POST]"},
-		"new connection is dropped":  {[][]string{{"drop"}, {"answer"}}, []string{"GET"}, "[500]", "[GET]"},
-		"connections are used again": {[][]string{{"answer", "answer", "answer"}}, []string{"GET", "POST", "PUT"}, "[200 200 200]", "[GET POST PUT]"},
+		"closed between requests":    {[][]string{{"close"}, {"close"}, {"close"}}, []string{"GET", "POST", "GET"}, "[200 200 200]", "[GET POST GET]", true},
+		"dropped, may be repeated":   {[][]string{{"answer", "drop"}, {"answer"}}, []string{"GET", "GET"}, "[200 200]", "[GET GET GET]", false},
+		"dropped, may not":           {[][]string{{"answer", "drop"}, {"answer"}}, []string{"GET", "POST"}, "[200 500]", "[GET POST]", false},
+		"new connection is dropped":  {[][]string{{"drop"}, {"answer"}}, []string{"GET"}, "[500]", "[GET]", false},
+		"connections are used again": {[][]string{{"answer", "answer", "answer"}}, []string{"GET", "POST", "PUT"}, "[200 200 200]", "[GET POST PUT]", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := script(t, c.steps...)
@@ -385,6 +389,9 @@ func TestStaleConnections(t *testing.T) {
 				statuses = append(statuses, res.StatusCode)
 				if err := res.Body.Close(); err != nil {
 					t.Fatal(err)
+				}
+				if c.closes {
+					<-s.closed // else the next request may come first
 				}
 			}
 			s.mu.Lock()

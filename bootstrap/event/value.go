@@ -155,7 +155,7 @@ func escape(src []byte) (r rune, size int) {
 
 var escapes = [26]rune{'b' - 'a': '\b', 'f' - 'a': '\f', 'n' - 'a': '\n', 'r' - 'a': '\r', 't' - 'a': '\t'}
 
-// unit reads \uXXXX, with the sizes of escape.
+// unit reads \u and its four digits, with the sizes of escape.
 func unit(s []byte) (rune, int) {
 	for i, c := range s[:min(len(s), 6)] {
 		switch {

@@ -62,7 +62,9 @@ func (l *loop) work(ctx context.Context) error {
 	first := <-ended
 	cancel()
 	for range l.settings.Workers - 1 {
-		_ = <-ended // it ended because of the first
+		if err := <-ended; first == nil { // they end because of the first
+			first = err
+		}
 	}
 	return first
 }

@@ -76,10 +76,7 @@ func (c *client) credentials(ctx context.Context) (credentials, error) {
 	if c.cache.kept.id != "" && (c.cache.kept.expires.IsZero() || wallClock().Before(c.cache.kept.expires.Add(-expiryMargin))) {
 		return c.cache.kept, nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, source.uri.String(), nil)
-	if err != nil {
-		return credentials{}, fmt.Errorf("fetch credentials: %w", err)
-	}
+	req := &http.Request{Method: http.MethodGet, URL: source.uri, Header: http.Header{}}
 	if source.token != "" {
 		req.Header.Set("Authorization", source.token)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -54,12 +55,10 @@ func (c *client) try(ctx context.Context, idle *pool, r reference) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.endpoints[r.service].String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+	req := &http.Request{
+		Method: http.MethodPost, URL: c.config.endpoints[r.service], Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target}},
 	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", target)
 	sign(req, body, creds, c.config.region, r.service, time.Now())
 	req.Header.Set("User-Agent", "faas-lambda") // unsigned: proxies change it
 	got, err := c.exchange(ctx, idle, req)
