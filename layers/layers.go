@@ -67,27 +67,6 @@ type Entry struct {
 	Content Content     // of a File, never nil
 }
 
-// Content is the content of a file. It can be opened any number of times, by
-// several goroutines at once, as long as whatever made it is not closed.
-type Content interface {
-	Open() (io.ReadCloser, error)
-}
-
-// DeflatedContent is a Content that is kept compressed, so that a zip can hold
-// the same bytes without anything being compressed again.
-type DeflatedContent interface {
-	Content
-	OpenDeflated() (Deflated, error)
-}
-
-// Deflated is content as a raw DEFLATE stream (RFC 1951). The reader of Body
-// closes it.
-type Deflated struct {
-	Body  io.ReadCloser
-	Size  int64  // of the stream in bytes
-	CRC32 uint32 // of the content (IEEE)
-}
-
 // LeftOut is something of the image that is not in the package, and why: what
 // cannot be in a Lambda package is reported, never dropped in silence.
 type LeftOut struct {

@@ -71,21 +71,3 @@ type Invoker interface {
 	// invocation is abandoned.
 	Invoke(ctx context.Context, name Name, r *http.Request) (*http.Response, error)
 }
-
-// Scaler is the ability to change the number of replicas; ErrNotFound when
-// there is no such function.
-type Scaler interface {
-	Scale(ctx context.Context, name Name, replicas uint64) error
-}
-
-// Namespacer is the ability to have more namespaces than the default one. It is
-// asked at every request that names a namespace, and answers at once.
-type Namespacer interface {
-	Namespaces(ctx context.Context) ([]string, error)
-}
-
-// Describer is the ability to say what the backend is, for /system/info.
-type Describer interface {
-	// Orchestration is a word such as "lambda".
-	Orchestration() string
-}

@@ -1,0 +1,84 @@
+package backend
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/openfaas/faas-provider/logs"
+	"github.com/openfaas/faas-provider/types"
+)
+
+// Scaler is the ability to change the number of replicas; ErrNotFound when
+// there is no such function.
+type Scaler interface {
+	Scale(ctx context.Context, name Name, replicas uint64) error
+}
+
+// Namespacer is the ability to have more namespaces than the default one. It is
+// asked at every request that names a namespace, and answers at once.
+type Namespacer interface {
+	Namespaces(ctx context.Context) ([]string, error)
+}
+
+// NamespaceKeeper is the ability to read and change namespaces: ErrNotFound,
+// ErrExists, and ErrConflict for one that may not be removed, because functions
+// are in it or because it is the default one.
+type NamespaceKeeper interface {
+	Namespace(ctx context.Context, name string) (types.FunctionNamespace, error)
+	CreateNamespace(ctx context.Context, ns types.FunctionNamespace) error
+	UpdateNamespace(ctx context.Context, ns types.FunctionNamespace) error
+	DeleteNamespace(ctx context.Context, name string) error
+}
+
+// SecretKeeper is the ability to keep secrets for functions. The Namespace of a
+// secret is always set; of Value and RawValue the latter counts when it is there.
+type SecretKeeper interface {
+	// Secrets returns names and namespaces, ordered by name, and never values.
+	Secrets(ctx context.Context, namespace string) ([]types.Secret, error)
+	CreateSecret(ctx context.Context, s types.Secret) error // ErrExists
+	UpdateSecret(ctx context.Context, s types.Secret) error // ErrNotFound
+	DeleteSecret(ctx context.Context, namespace, name string) error
+}
+
+// Logger is the ability to read what functions printed. The channel ends when
+// everything asked for was sent, or when ctx ends; ErrNotFound for a function
+// that does not exist. Messages of one instance keep their order. It is
+// faas-provider's logs.Requester.
+type Logger interface {
+	Query(ctx context.Context, r logs.Request) (<-chan logs.Message, error)
+}
+
+// Meter is the ability to say what a function uses, for a status asked with
+// usage=true.
+type Meter interface {
+	Usage(ctx context.Context, name Name) (types.FunctionUsage, error)
+}
+
+// Describer is the ability to say what the backend is, for /system/info.
+type Describer interface {
+	// Orchestration is a word such as "lambda".
+	Orchestration() string
+}
+
+// Checker is the ability to say whether what lies behind the backend can be
+// reached, for /readyz. It answers within the second or so that a probe waits,
+// and is asked every few seconds: implementations remember.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
+// Completer is the ability to add to what a List could not tell, in the
+// answer's headers: which parts of a federation are missing from it.
+type Completer interface {
+	// ListPartly is List with what is missing: a reason by the part's name.
+	ListPartly(ctx context.Context, namespace string) (functions []types.FunctionStatus, missing map[string]string, err error)
+}
+
+// AsyncHeader, with the value "Event", asks for an invocation whose answer
+// nobody waits for: Invoke returns 202 as soon as the platform has taken it. The
+// name is that of Lambda's own API (Invoke, X-Amz-Invocation-Type) without the
+// vendor's prefix.
+const AsyncHeader = "X-Invocation-Type"
+
+// Async tells whether r asks for that.
+func Async(r *http.Request) bool { return r.Header.Get(AsyncHeader) == "Event" }
