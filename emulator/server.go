@@ -39,6 +39,7 @@ type Server struct {
 	store   *store
 	host    *sandbox.Host
 	fleet   *fleet
+	hooks   hooks
 	output  *output
 	handler http.Handler // what functions reach inside their sandboxes; the server itself but for tests
 
@@ -70,7 +71,7 @@ func Init() { sandbox.Init() }
 // New opens the emulator with what its data directory holds. It fails with an error that wraps sandbox.ErrForbidden where this machine does
 // not allow sandboxes. The caller must call Close.
 func New(opts Options) (*Server, error) {
-	s := &Server{opts: withDefaults(opts), output: &output{w: opts.LogOutput}, retryDelays: asyncDelays, initTimeout: initTimeout}
+	s := &Server{opts: withDefaults(opts), output: &output{w: opts.LogOutput}, hooks: noHooks(), retryDelays: asyncDelays, initTimeout: initTimeout}
 	s.handler, s.operations = s, s.routes()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var err error
