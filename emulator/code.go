@@ -101,16 +101,34 @@ func (st *store) unpacked(hash string) (string, error) {
 func (s *Server) sweepCode() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	used := s.fleet.zips()
+	used := s.fleet.code()
 	for _, f := range s.functions {
-		used[f.Zip] = true
-		if f.Live != nil {
-			used[f.Live.Zip] = true
+		for _, v := range f.versions() {
+			use(used, &v.code)
+			if v.Live != nil {
+				use(used, &v.Live.code)
+			}
 		}
 	}
 	if err := s.store.sweep(used); err != nil {
 		s.opts.Logger.Warn("old code was not removed", "error", err)
 	}
+}
+
+func use(used map[string]bool, c *code) {
+	for _, hash := range c.hashes() {
+		used[hash] = true
+	}
+}
+
+// prepare unpacks all that the code needs.
+func (st *store) prepare(c *code) error {
+	for _, hash := range c.hashes() {
+		if _, err := st.unpacked(hash); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (st *store) sweep(used map[string]bool) error {

@@ -20,9 +20,8 @@ func (s *Server) reserved(except string) int {
 	return sum
 }
 
-// withoutQualifier finds the function of a concurrency operation and runs act on a copy that is saved if it says so. detail is appended to
-// the ARN of a function that is not there.
-func (s *Server) withoutQualifier(target, detail string, act func(f *function) (save bool, err error)) error {
+// withoutQualifier edits the function of a concurrency operation. detail is appended to the ARN of a function that is not there.
+func (s *Server) withoutQualifier(target, detail string, change func(f *function) error) error {
 	r, err := s.named(target, "")
 	if err != nil {
 		return err
@@ -31,23 +30,8 @@ func (s *Server) withoutQualifier(target, detail string, act func(f *function) (
 		return invalidParameter("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. " +
 			"Please specify either a function name or an unqualified function ARN.")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[r.name]
-	if f == nil {
-		r.qualifier = detail
-		return s.missing(r)
-	}
-	changed := *f
-	save, err := act(&changed)
-	if err != nil || !save {
-		return err
-	}
-	if err := s.store.save(&changed); err != nil {
-		return err
-	}
-	*f = changed
-	return nil
+	r.qualifier = detail
+	return s.edit(r, change)
 }
 
 func (s *Server) putConcurrency(w http.ResponseWriter, r *http.Request, target string) error {
@@ -62,16 +46,16 @@ func (s *Server) putConcurrency(w http.ResponseWriter, r *http.Request, target s
 		return err
 	}
 	wanted := *in.ReservedConcurrentExecutions
-	err := s.withoutQualifier(target, latest, func(f *function) (bool, error) {
+	err := s.withoutQualifier(target, latest, func(f *function) error {
 		// A function may always be switched off; else an account with a limit below the minimum could do nothing.
 		if wanted > 0 && s.opts.Concurrency-s.reserved(f.Config.FunctionName)-wanted < minUnreserved {
 			refused := invalidParameter("Specified ReservedConcurrentExecutions for function decreases account's "+
 				"UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
 			refused.plain = true
-			return false, refused
+			return refused
 		}
 		f.Reserved = &wanted
-		return true, nil
+		return nil
 	})
 	if err != nil {
 		return err
@@ -82,11 +66,11 @@ func (s *Server) putConcurrency(w http.ResponseWriter, r *http.Request, target s
 
 func (s *Server) getConcurrency(w http.ResponseWriter, _ *http.Request, target string) error {
 	out := map[string]int{}
-	err := s.withoutQualifier(target, "", func(f *function) (bool, error) {
+	err := s.withoutQualifier(target, "", func(f *function) error {
 		if f.Reserved != nil {
 			out["ReservedConcurrentExecutions"] = *f.Reserved
 		}
-		return false, nil
+		return errUnchanged
 	})
 	if err != nil {
 		return err
@@ -96,9 +80,9 @@ func (s *Server) getConcurrency(w http.ResponseWriter, _ *http.Request, target s
 }
 
 func (s *Server) deleteConcurrency(w http.ResponseWriter, _ *http.Request, target string) error {
-	err := s.withoutQualifier(target, latest, func(f *function) (bool, error) {
+	err := s.withoutQualifier(target, latest, func(f *function) error {
 		f.Reserved = nil
-		return true, nil
+		return nil
 	})
 	if err != nil {
 		return err
@@ -115,7 +99,9 @@ func (s *Server) accountSettings(w http.ResponseWriter, _ *http.Request, _ strin
 	defer s.mu.Unlock()
 	var size int64
 	for _, f := range s.functions {
-		size += f.Config.CodeSize
+		for _, v := range f.versions() {
+			size += v.Config.CodeSize
+		}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
 		"AccountLimit": map[string]int64{

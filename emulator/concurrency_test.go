@@ -146,7 +146,7 @@ func TestUpdateInFlight(t *testing.T) {
 	waitFor(t, "the old sandbox closed", func() bool {
 		h.fleet.mu.Lock()
 		defer h.fleet.mu.Unlock()
-		q := h.fleet.squads["f"]
+		q := h.fleet.squads[post{"f", latest}]
 		return q.busy == 0 && len(q.idle) == 1
 	})
 }
@@ -184,22 +184,22 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func TestIdleIsBounded(t *testing.T) {
-	f := newFleet(withDefaults(Options{}).Logger)
+	f := newFleet(withDefaults(Options{}).Logger, func(string) {})
 	version := &live{ID: "1"}
 	var leases []*lease
 	for range 3 {
-		l, err := f.acquire("f", version, nil, 3)
+		l, err := f.acquire(post{"f", latest}, version, nil, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
 		leases = append(leases, l)
 	}
-	_, err := f.acquire("f", version, nil, 3)
+	_, err := f.acquire(post{"f", latest}, version, nil, 3)
 	wantReason(t, err, "ConcurrentInvocationLimitExceeded")
 	for _, l := range leases {
 		f.release(l)
 	}
-	if f.unreserved != 0 || f.squads["f"].busy != 0 || len(f.leases) != 0 {
+	if f.unreserved != 0 || f.squads[post{"f", latest}].busy != 0 || len(f.leases) != 0 {
 		t.Errorf("fleet = %+v", f)
 	}
 }

@@ -159,7 +159,6 @@ func TestCreateRefuses(t *testing.T) {
 		{"large environment", func(in *input) { in.Environment = vars("LARGE_VAR", strings.Repeat("x", 4096)) }, "InvalidParameterValueException", `Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {"LARGE_VAR":"xxx`},
 		{"reserved variable", func(in *input) { in.Environment = vars("AWS_REGION", "x") }, "InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION"},
 		{"variable name", func(in *input) { in.Environment = vars("1A", "x") }, "ValidationException", "Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+"},
-		{"publish", func(in *input) { in.Publish = true }, "InvalidParameterValueException", "Publish must be false"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in := createInput("new", nil)

@@ -141,7 +141,7 @@ func (x *execution) boot(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	i, err := x.newInstance(ctx, x.lease, x.log)
+	i, err := x.newInstance(ctx, x.lease.post, x.lease.live, x.log, sandbox.OnDemand)
 	if err != nil {
 		return 0, err
 	}
@@ -159,7 +159,7 @@ func (x *execution) initReport(took time.Duration, phase string, failure *functi
 }
 
 func (x *execution) start() {
-	x.log.printf("START RequestId: %s Version: %s", x.event.requestID, latest)
+	x.log.printf("START RequestId: %s Version: %s", x.event.requestID, x.lease.version)
 }
 
 // end writes the last lines of the invocation's log. The sandbox is not frozen yet, or gone.

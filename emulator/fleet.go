@@ -22,63 +22,95 @@ const (
 // fleet is all sandboxes of all functions: who is busy, who waits, and how many may be.
 type fleet struct {
 	logger *slog.Logger
-	starts chan struct{} // a token for each sandbox being made: many at once only slow each other down
+	short  func(name string) // called, under mu, when a version has fewer sandboxes than its provisioned concurrency
+	starts chan struct{}     // a token for each sandbox being made: many at once only slow each other down
 
-	mu         sync.Mutex // guards the fields below
-	squads     map[string]*squad
+	mu         sync.Mutex     // guards the fields below
+	busy       map[string]int // leases by function
+	squads     map[post]*squad
 	leases     map[*lease]struct{}
-	unreserved int // busy sandboxes that count against the account's unreserved concurrency
+	unreserved int // leases that count against the account's unreserved concurrency
 	closed     bool
 	errs       []error
 
 	closing sync.WaitGroup // sandboxes being closed
 }
 
-// squad is the sandboxes of one function.
+// post is a version of a function.
+type post struct{ name, version string }
+
+// squad is the sandboxes of one version.
 type squad struct {
-	liveID string // of the version that waits for work
-	busy   int
-	idle   []*instance // the one used last at the end
+	liveID  string // of what waits for work
+	busy    int
+	idle    []*instance // the one used last at the end
+	keep    int         // provisioned concurrency: so many sandboxes are kept ready
+	booting int         // being made ready for keep
+	failure string      // why one could not be made ready
 }
+
+// members is how many sandboxes there are or will be.
+func (q *squad) members() int { return q.busy + len(q.idle) + q.booting }
+
+// pool is what an invocation counts against.
+type pool int
+
+const (
+	unreservedPool  pool = iota // the account's
+	reservedPool                // the function's own
+	provisionedPool             // the version's, which has been taken off the account's
+)
 
 // lease is the right to one invocation at a time, with a sandbox to run it or none yet.
 type lease struct {
-	name     string
+	post
 	live     *live
-	reserved bool // counts against the function's own concurrency
+	pool     pool
+	provided bool // within the version's provisioned concurrency
 	instance *instance
 }
 
-func newFleet(logger *slog.Logger) *fleet {
+func newFleet(logger *slog.Logger, short func(name string)) *fleet {
 	return &fleet{
-		logger: logger, squads: map[string]*squad{}, leases: map[*lease]struct{}{},
+		logger: logger, short: short, busy: map[string]int{}, squads: map[post]*squad{}, leases: map[*lease]struct{}{},
 		starts: make(chan struct{}, max(2, 2*runtime.NumCPU())),
 	}
 }
 
-// acquire takes an idle sandbox of the function, or the right to start one. reserved is the function's own concurrency, nil for none;
+// squad returns that of a version, made if need be. The caller holds mu.
+func (f *fleet) squad(at post) *squad {
+	q := f.squads[at]
+	if q == nil {
+		q = &squad{}
+		f.squads[at] = q
+	}
+	return q
+}
+
+// acquire takes an idle sandbox of the version, or the right to start one. reserved is the function's own concurrency, nil for none;
 // unreserved is what all functions without share. The lease must be released.
-func (f *fleet) acquire(name string, version *live, reserved *int, unreserved int) (*lease, error) {
+func (f *fleet) acquire(at post, version *live, reserved *int, unreserved int) (*lease, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	q := f.squads[name]
-	if q == nil {
-		q = &squad{liveID: version.ID}
-		f.squads[name] = q
-	}
+	q := f.squad(at)
+	f.renew(q, version.ID)
+	l := &lease{post: at, live: version, provided: q.busy < q.keep}
 	switch {
-	case reserved != nil && q.busy >= *reserved:
+	case reserved != nil && f.busy[at.name] >= *reserved:
 		return nil, throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-	case reserved == nil && f.unreserved >= unreserved:
+	case reserved != nil:
+		l.pool = reservedPool
+	case l.provided:
+		l.pool = provisionedPool
+	case f.unreserved >= unreserved:
 		return nil, throttled("ConcurrentInvocationLimitExceeded")
-	}
-	l := &lease{name: name, live: version, reserved: reserved != nil}
-	f.leases[l] = struct{}{}
-	q.busy++
-	if !l.reserved {
+	default:
 		f.unreserved++
 	}
-	if n := len(q.idle); n > 0 && q.liveID == version.ID {
+	f.leases[l] = struct{}{}
+	f.busy[at.name]++
+	q.busy++
+	if n := len(q.idle); n > 0 {
 		l.instance = q.idle[n-1]
 		q.idle = q.idle[:n-1]
 	}
@@ -90,31 +122,42 @@ func (f *fleet) release(l *lease) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.leases, l)
-	q := f.squads[l.name]
+	q := f.squads[l.post]
 	q.busy--
-	if !l.reserved {
+	if f.busy[l.name]--; f.busy[l.name] == 0 {
+		delete(f.busy, l.name)
+	}
+	if l.pool == unreservedPool {
 		f.unreserved--
 	}
-	i := l.instance
-	if i == nil {
-		return
-	}
-	if f.closed || q.liveID != l.live.ID || !i.box.Reusable() {
-		f.discard(i)
-		return
-	}
-	i.idleSince = time.Now()
-	q.idle = append(q.idle, i)
-	f.bound()
+	f.station(q, l.post, l.live.ID, l.instance)
 }
 
-// bound closes the sandbox that has waited longest while there are too many. The caller holds mu.
+// station lets a sandbox, nil for none, wait for work if it is of use. The caller holds mu.
+func (f *fleet) station(q *squad, at post, liveID string, i *instance) {
+	switch {
+	case i == nil:
+	case f.closed || q.liveID != liveID || !i.box.Reusable():
+		f.discard(i)
+	default:
+		i.idleSince = time.Now()
+		q.idle = append(q.idle, i)
+		f.bound()
+	}
+	if !f.closed && q.members() < q.keep && q.failure == "" {
+		f.short(at.name)
+	}
+}
+
+// bound closes the sandbox that has waited longest while there are too many; those of provisioned concurrency do not count. The caller holds
+// mu.
 func (f *fleet) bound() {
 	count := 0
 	var oldest *squad
 	for _, q := range f.squads {
-		count += len(q.idle)
-		if len(q.idle) > 0 && (oldest == nil || q.idle[0].idleSince.Before(oldest.idle[0].idleSince)) {
+		spare := q.spare()
+		count += spare
+		if spare > 0 && (oldest == nil || q.idle[0].idleSince.Before(oldest.idle[0].idleSince)) {
 			oldest = q
 		}
 	}
@@ -124,18 +167,34 @@ func (f *fleet) bound() {
 	}
 }
 
-// retire makes liveID the function's version: idle sandboxes of others are closed now, busy ones after their invocation.
-func (f *fleet) retire(name, liveID string) {
+// spare is how many idle sandboxes may go.
+func (q *squad) spare() int { return max(0, min(len(q.idle), len(q.idle)+q.busy-q.keep)) }
+
+// retire makes liveID what runs of a version, or of all versions of the function if none is named: idle sandboxes of others are closed now, busy
+// ones after their invocation.
+func (f *fleet) retire(name, version, liveID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	q := f.squads[name]
-	if q == nil {
+	for at, q := range f.squads {
+		if at.name != name || version != "" && at.version != version {
+			continue
+		}
+		f.renew(q, liveID)
+		if liveID == "" {
+			q.keep = 0
+		}
+	}
+}
+
+// renew lets go of idle sandboxes that are not of what is live now. The caller holds mu, and s.mu where it sets another than the empty id.
+func (f *fleet) renew(q *squad, liveID string) {
+	if q.liveID == liveID {
 		return
 	}
 	for _, i := range q.idle {
 		f.discard(i)
 	}
-	q.idle, q.liveID = nil, liveID
+	q.idle, q.liveID, q.failure = nil, liveID, ""
 }
 
 // discard closes a sandbox in the background. The caller holds mu.
@@ -150,17 +209,17 @@ func (f *fleet) discard(i *instance) {
 	})
 }
 
-// zips returns the code that is in use.
-func (f *fleet) zips() map[string]bool {
+// code returns the hashes of all code that is in use.
+func (f *fleet) code() map[string]bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	used := map[string]bool{}
 	for l := range f.leases {
-		used[l.live.Zip] = true
+		use(used, &l.live.code)
 	}
 	for _, q := range f.squads {
 		for _, i := range q.idle {
-			used[i.zip] = true
+			use(used, &i.live.code)
 		}
 	}
 	return used
@@ -184,7 +243,7 @@ func (f *fleet) reapBefore(limit time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, q := range f.squads {
-		for len(q.idle) > 0 && q.idle[0].idleSince.Before(limit) {
+		for q.spare() > 0 && q.idle[0].idleSince.Before(limit) {
 			f.discard(q.idle[0])
 			q.idle = slices.Delete(q.idle, 0, 1)
 		}

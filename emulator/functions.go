@@ -1,11 +1,10 @@
 package emulator
 
 import (
-	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -32,7 +31,7 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	if s.functions[name] != nil {
 		return conflict("Function already exist: %s", name)
 	}
-	f := &function{Config: s.newConfiguration(name), Tags: in.Tags}
+	f := &function{version: version{Config: s.newConfiguration(name)}, Tags: in.Tags}
 	f.apply(&in.settings, variables)
 	if len(in.Architectures) > 0 {
 		f.Config.Architectures = in.Architectures
@@ -40,13 +39,20 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	if err := s.adopt(f, zip); err != nil {
 		return err
 	}
+	out := f.Config
+	if in.Publish { // it answers with the version's number on what is $LATEST otherwise (AWS)
+		out.Version = f.number().Config.Version
+	}
+	if err := s.store.save(f); err != nil {
+		return err
+	}
 	s.functions[name] = f
 	s.settleLater(name, f.Config.RevisionId)
-	writeJSON(w, http.StatusCreated, f.Config)
+	writeJSON(w, http.StatusCreated, out)
 	return nil
 }
 
-// adopt gives the function its code and saves both. The caller holds s.mu, which keeps the code from being swept before.
+// adopt gives the function its code. The caller holds s.mu until the function is in place, which keeps the code from being swept before.
 func (s *Server) adopt(f *function, zip []byte) error {
 	hash, err := s.store.putZip(zip)
 	if err != nil {
@@ -54,7 +60,7 @@ func (s *Server) adopt(f *function, zip []byte) error {
 	}
 	f.Zip = hash
 	f.Config.CodeSha256, f.Config.CodeSize = codeSha256(hash), int64(len(zip))
-	return s.store.save(f)
+	return nil
 }
 
 // checkCreate returns the new function's name.
@@ -92,9 +98,6 @@ func (s *Server) checkCreate(in *createRequest) (string, error) {
 	}
 	if err := in.service(); err != nil {
 		return "", err
-	}
-	if in.Publish {
-		return "", invalidParameter("The emulator does not publish versions: Publish must be false.")
 	}
 	return target.name, checkTags(in.Tags)
 }
@@ -137,15 +140,11 @@ func (s *Server) newConfiguration(name string) configuration {
 func (s *Server) getFunction(w http.ResponseWriter, r *http.Request, target string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.lookup(target, r.URL.Query().Get("Qualifier"))
+	f, v, config, err := s.lookup(target, r.URL.Query().Get("Qualifier"))
 	if err != nil {
 		return err
 	}
-	location := url.URL{Scheme: "http", Host: r.Host, Path: "/" + codePath + "/code/" + f.Zip + ".zip"}
-	out := map[string]any{
-		"Configuration": f.Config,
-		"Code":          map[string]string{"RepositoryType": "S3", "Location": location.String()},
-	}
+	out := map[string]any{"Configuration": config, "Code": v.location(r.Host)}
 	if len(f.Tags) > 0 {
 		out["Tags"] = f.Tags
 	}
@@ -156,33 +155,39 @@ func (s *Server) getFunction(w http.ResponseWriter, r *http.Request, target stri
 	return nil
 }
 
+func (c *code) location(host string) map[string]string {
+	return map[string]string{"RepositoryType": "S3", "Location": zipURL(host, c.Zip)}
+}
+
+// zipURL is where a client who reached us at host gets a zip.
+func zipURL(host, hash string) string {
+	location := url.URL{Scheme: "http", Host: host, Path: "/" + codePath + "/code/" + hash + ".zip"}
+	return location.String()
+}
+
 func (s *Server) getConfiguration(w http.ResponseWriter, r *http.Request, target string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.lookup(target, r.URL.Query().Get("Qualifier"))
+	_, _, config, err := s.lookup(target, r.URL.Query().Get("Qualifier"))
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, f.Config)
+	writeJSON(w, http.StatusOK, config)
 	return nil
 }
 
-// lookup finds a function for reading. The caller holds s.mu.
-func (s *Server) lookup(target, qualifier string) (*function, error) {
-	r, err := s.named(target, qualifier)
+// lookup finds a version for reading, with its configuration as it is told of the qualifier that was asked for. The caller holds s.mu.
+func (s *Server) lookup(target, qualifier string) (*function, *version, configuration, error) {
+	q, err := s.named(target, qualifier)
 	if err != nil {
-		return nil, err
+		return nil, nil, configuration{}, err
 	}
-	f := s.functions[r.name]
-	if f == nil || r.qualifier != "" && r.qualifier != latest {
-		return nil, s.missing(r)
+	f := s.functions[q.name]
+	if f == nil || f.find(q.qualifier) == nil {
+		return nil, nil, configuration{}, s.missing(q)
 	}
-	if r.qualifier != "" { // asked for by qualifier, it answers so (AWS: qualified ARN)
-		qualified := *f
-		qualified.Config.FunctionArn += ":" + latest
-		return &qualified, nil
-	}
-	return f, nil
+	v := f.find(q.qualifier)
+	return f, v, v.qualified(s.arn(q.name), q.qualifier), nil
 }
 
 func (s *Server) deleteFunction(w http.ResponseWriter, r *http.Request, target string) error {
@@ -195,89 +200,65 @@ func (s *Server) deleteFunction(w http.ResponseWriter, r *http.Request, target s
 		return invalidParameter("$LATEST version cannot be deleted without deleting the function.")
 	case q.qualifier != "" && aliasRegexp.MatchString(q.qualifier):
 		return invalidParameter("Deletion of aliases is not currently supported.")
+	case q.qualifier != "":
+		err = s.edit(ref{name: q.name}, func(f *function) error { return f.deleteVersion(q.qualifier) })
+	default:
+		err = s.remove(q)
 	}
-	if err := s.remove(q); err != nil {
+	if err != nil {
 		return err
 	}
-	if q.qualifier == "" {
-		s.sweepCode()
-	}
+	s.fleet.retire(q.name, q.qualifier, "")
+	s.sweepCode()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
-
-// aliasRegexp tells aliases from versions, which are numbers.
-var aliasRegexp = whole(`[a-zA-Z0-9-_]*[a-zA-Z-_][a-zA-Z0-9-_]*`)
 
 func (s *Server) remove(q ref) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.functions[q.name] == nil {
-		q.qualifier = ""
 		return s.missing(q)
-	}
-	if q.qualifier != "" {
-		return nil // there are no versions, and deleting one that is not there is no error
 	}
 	if err := s.store.remove(q.name); err != nil {
 		return err
 	}
 	delete(s.functions, q.name)
-	s.fleet.retire(q.name, "")
 	return nil
 }
 
-// maxPage is what ListFunctions answers at most, whatever MaxItems asks for.
-const maxPage = 50
-
 func (s *Server) listFunctions(w http.ResponseWriter, r *http.Request, _ string) error {
-	query := r.URL.Query()
 	var c constraints
-	if v := query.Get("FunctionVersion"); v != "" {
-		c.oneOf("functionVersion", v, "ALL")
-	}
-	size := maxPage
-	if v := query.Get("MaxItems"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			return malformed(err)
-		}
-		c.between("maxItems", &n, 1, 10000)
-		size = min(n, maxPage)
+	all := r.URL.Query().Get("FunctionVersion")
+	if all != "" {
+		c.oneOf("functionVersion", all, "ALL")
 	}
 	if err := c.err(); err != nil {
 		return err
 	}
-	after, err := base64.RawURLEncoding.DecodeString(query.Get("Marker"))
+	p, err := readPage(r)
 	if err != nil {
-		return invalidParameter("Invalid Marker")
+		return err
 	}
-	page, next := s.page(string(after), size)
-	out := map[string]any{"Functions": page}
-	if next != "" {
-		out["NextMarker"] = base64.RawURLEncoding.EncodeToString([]byte(next))
-	}
-	writeJSON(w, http.StatusOK, out)
+	list, next := cut(s.list(all != ""), p, func(c configuration) string { return c.FunctionArn })
+	writePage(w, "Functions", list, next)
 	return nil
 }
 
-// page returns functions in the order of their names, from the one after after on; next is the last one's name if there are more.
-func (s *Server) page(after string, size int) (page []configuration, next string) {
+// list returns all functions in the order of their names; with all, every version, by its qualified ARN.
+func (s *Server) list(all bool) []configuration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := make([]string, 0, len(s.functions))
-	for name := range s.functions {
-		if after == "" || name > after {
-			names = append(names, name)
+	list := make([]configuration, 0, len(s.functions))
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
+		f := s.functions[name]
+		if !all {
+			list = append(list, f.Config.listed())
+			continue
+		}
+		for _, v := range f.versions() {
+			list = append(list, v.qualified(s.arn(name), v.Config.Version).listed())
 		}
 	}
-	slices.Sort(names)
-	page = []configuration{}
-	for i, name := range names {
-		if i == size {
-			return page, names[i-1]
-		}
-		page = append(page, s.functions[name].Config.listed())
-	}
-	return page, ""
+	return list
 }

@@ -12,35 +12,35 @@ import (
 
 // instance is a sandbox of one version of a function.
 type instance struct {
-	name      string
-	zip       string
+	post
+	live      *live
 	box       *sandbox.Sandbox
 	log       atomic.Pointer[invocationLog] // of the invocation that runs; nil between
 	idleSince time.Time                     // guarded by fleet.mu
 }
 
 // newInstance makes a sandbox in which bootstrap does not run yet.
-func (s *Server) newInstance(ctx context.Context, l *lease, log *invocationLog) (*instance, error) {
+func (s *Server) newInstance(ctx context.Context, at post, version *live, log *invocationLog, initialization string) (*instance, error) {
 	select {
 	case s.fleet.starts <- struct{}{}:
 		defer func() { <-s.fleet.starts }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("start sandbox: %w", ctx.Err())
 	}
-	task, err := s.store.unpacked(l.live.Zip)
+	task, err := s.store.unpacked(version.Zip)
 	if err != nil {
 		return nil, err
 	}
-	c := l.live.Config
-	i := &instance{name: l.name, zip: l.live.Zip}
+	c := version.Config
+	i := &instance{post: at, live: version}
 	i.log.Store(log)
 	i.box, err = s.host.Start(ctx, sandbox.Spec{
 		Task: task,
 		API:  s.handler,
 		Log:  func(line []byte) { s.functionLine(i, line) },
 		Function: sandbox.Function{
-			Name: l.name, Version: latest, Handler: c.Handler, Region: s.opts.Region, MemoryMB: c.MemorySize, Variables: c.variables(),
-			LogGroup: c.LoggingConfig.LogGroup, LogStream: logStream(),
+			Name: at.name, Version: at.version, Handler: c.Handler, Region: s.opts.Region, MemoryMB: c.MemorySize, Variables: c.variables(),
+			LogGroup: c.LoggingConfig.LogGroup, LogStream: logStream(at.version), Initialization: initialization,
 		},
 	})
 	if err != nil {
@@ -59,6 +59,6 @@ func (s *Server) functionLine(i *instance, line []byte) {
 }
 
 // logStream names one as Lambda does: date, version, and a number of the sandbox.
-func logStream() string {
-	return time.Now().UTC().Format("2006/01/02") + "/[" + latest + "]" + strings.ReplaceAll(newID(), "-", "")
+func logStream(version string) string {
+	return time.Now().UTC().Format("2006/01/02") + "/[" + version + "]" + strings.ReplaceAll(newID(), "-", "")
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -88,6 +89,9 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, target, kind st
 		return nil, ev, s.invocable(q)
 	}
 	l, err := s.acquire(q)
+	if err == nil {
+		w.Header().Set("X-Amz-Executed-Version", l.version)
+	}
 	return l, ev, err
 }
 
@@ -95,31 +99,50 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, target, kind st
 func (s *Server) invocable(q ref) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err := s.live(q)
+	_, _, err := s.live(q)
 	return err
 }
 
 // live finds the version to run. The caller holds s.mu.
-func (s *Server) live(q ref) (*function, error) {
+func (s *Server) live(q ref) (*function, *version, error) {
 	f := s.functions[q.name]
-	if f == nil || q.qualifier != latest {
-		return nil, s.missing(q)
+	if f == nil {
+		return nil, nil, s.missing(q)
 	}
-	if f.Config.State != stateActive || f.Live == nil {
-		return nil, conflict("The operation cannot be performed at this time. The function is currently in the following state: %s", f.Config.State)
+	v := f.find(f.choose(q.qualifier))
+	if v == nil {
+		return nil, nil, s.missing(q)
 	}
-	return f, nil
+	if v.Config.State != stateActive || v.Live == nil {
+		return nil, nil, conflict("The operation cannot be performed at this time. The function is currently in the following state: %s", v.Config.State)
+	}
+	return f, v, nil
+}
+
+// choose throws the dice of an alias with two versions; other qualifiers stay what they are.
+func (f *function) choose(qualifier string) string {
+	a := f.Aliases[qualifier]
+	if a == nil {
+		return qualifier
+	}
+	for number, weight := range a.Weights {
+		if rand.Float64() < weight {
+			return number
+		}
+	}
+	return a.Version
 }
 
 // acquire gets the right to one invocation, or the error of a throttle.
 func (s *Server) acquire(q ref) (*lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.live(q)
+	f, v, err := s.live(q)
 	if err != nil {
 		return nil, err
 	}
-	return s.fleet.acquire(q.name, f.Live, f.Reserved, s.opts.Concurrency-s.reserved(""))
+	unreserved := s.opts.Concurrency - s.reserved("") - s.totalProvisioned("", "")
+	return s.fleet.acquire(post{q.name, v.Config.Version}, v.Live, f.Reserved, unreserved)
 }
 
 // begin runs the invocation to its end whatever becomes of the client. The channel gets the outcome once the sandbox is free again.
@@ -192,7 +215,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *receiver, don
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Amz-Executed-Version", latest)
 	if out.failure != nil {
 		h.Set("X-Amz-Function-Error", unhandled)
 		body = out.failure.document

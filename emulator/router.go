@@ -31,6 +31,16 @@ func (s *Server) routes() map[route]operation {
 		{"PUT", "2017-10-31", "functions", "/concurrency"}:                     s.putConcurrency,
 		{"DELETE", "2017-10-31", "functions", "/concurrency"}:                  s.deleteConcurrency,
 		{"GET", "2019-09-30", "functions", "/concurrency"}:                     s.getConcurrency,
+		{"POST", "2015-03-31", "functions", "/versions"}:                       s.publishVersion,
+		{"GET", "2015-03-31", "functions", "/versions"}:                        s.listVersions,
+		{"POST", "2015-03-31", "functions", "/aliases"}:                        s.createAlias,
+		{"GET", "2015-03-31", "functions", "/aliases"}:                         s.listAliases,
+		{"GET", "2015-03-31", "functions", "/aliases/"}:                        s.getAlias,
+		{"PUT", "2015-03-31", "functions", "/aliases/"}:                        s.updateAlias,
+		{"DELETE", "2015-03-31", "functions", "/aliases/"}:                     s.deleteAlias,
+		{"PUT", "2019-09-30", "functions", "/provisioned-concurrency"}:         s.putProvisioned,
+		{"GET", "2019-09-30", "functions", "/provisioned-concurrency"}:         s.getProvisioned,
+		{"DELETE", "2019-09-30", "functions", "/provisioned-concurrency"}:      s.deleteProvisioned,
 		{"GET", "2017-03-31", "tags", "/"}:                                     s.listTags,
 		{"POST", "2017-03-31", "tags", "/"}:                                    s.tagResource,
 		{"DELETE", "2017-03-31", "tags", "/"}:                                  s.untagResource,
@@ -38,6 +48,9 @@ func (s *Server) routes() map[route]operation {
 		{"GET", codePath, "code", "/"}:                                         s.downloadCode,
 	}
 }
+
+// pathValues name the values of a path after its target, in their order.
+var pathValues = []string{"name", "sub"}
 
 // codePath is where GetFunction's Code.Location points; on AWS that is a presigned URL of S3.
 const codePath = "_emulator"
@@ -67,32 +80,46 @@ func (s *Server) find(r *http.Request) (operation, string) {
 	if r.Header.Get("X-Amz-Target") != "" {
 		return nil, "" // an operation of a JSON protocol that is not one of s.calls
 	}
-	key, target, ok := parseRoute(r.Method, r.URL.EscapedPath())
+	key, target, values, ok := parseRoute(r.Method, r.URL.EscapedPath())
 	if !ok {
 		return nil, ""
+	}
+	for i, value := range values[:min(len(values), len(pathValues))] {
+		r.SetPathValue(pathValues[i], value)
 	}
 	return s.operations[key], target
 }
 
-// parseRoute splits /VERSION/RESOURCE[/TARGET[/REST]]. The target may hold escaped characters; ARNs come so.
-func parseRoute(method, path string) (key route, target string, ok bool) {
-	parts := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 4)
+// parseRoute splits /VERSION/RESOURCE[/TARGET[/WORD[/VALUE[/WORD[/VALUE]]]]]. Target and values may hold escaped characters; ARNs come so. In
+// the route's rest the values are left empty: /aliases/NAME is "/aliases/".
+func parseRoute(method, path string) (key route, target string, values []string, ok bool) {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	if len(parts) < 2 {
-		return route{}, "", false
+		return route{}, "", nil, false
 	}
 	key = route{method: method, version: parts[0], resource: parts[1]}
 	if len(parts) == 2 || parts[2] == "" && len(parts) == 3 {
-		return key, "", true
+		return key, "", nil, true
 	}
 	target, err := url.PathUnescape(parts[2])
 	if err != nil || target == "" {
-		return route{}, "", false
+		return route{}, "", nil, false
 	}
-	key.rest = "/"
-	if len(parts) == 4 {
-		key.rest += parts[3]
+	var rest strings.Builder
+	for i, part := range parts[3:] {
+		rest.WriteByte('/')
+		if i%2 == 0 {
+			rest.WriteString(part)
+			continue
+		}
+		value, err := url.PathUnescape(part)
+		if err != nil || value == "" {
+			return route{}, "", nil, false
+		}
+		values = append(values, value)
 	}
-	return key, target, true
+	key.rest = "/" + strings.TrimPrefix(rest.String(), "/")
+	return key, target, values, true
 }
 
 // readJSON reads a request's body; operation is its name, for the error.

@@ -121,13 +121,14 @@ func (s *Server) open() error {
 	if !s.host.MemoryLimited() {
 		s.opts.Logger.Warn("memory limits of functions are not enforced: that needs root and a memory cgroup")
 	}
-	s.fleet = newFleet(s.opts.Logger)
+	s.fleet = newFleet(s.opts.Logger, s.provisionLater)
 	s.background(func() { s.fleet.reap(s.ctx) })
 	s.sweepCode()
 	for name, f := range s.functions {
 		if f.unsettled() { // the last program ended in the middle of a creation or update
 			s.settleLater(name, f.Config.RevisionId)
 		}
+		s.provisionLater(name)
 	}
 	return nil
 }

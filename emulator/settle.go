@@ -35,14 +35,15 @@ func (s *Server) settle(name, revision string) {
 		s.mu.Unlock()
 		return
 	}
-	hash := f.Zip
+	c := f.code
 	s.mu.Unlock()
-	_, unpackErr := s.store.unpacked(hash)
+	unpackErr := s.store.prepare(&c)
 	if s.ctx.Err() != nil {
 		return
 	}
 	s.finish(name, revision, unpackErr)
 	s.sweepCode()
+	s.provisionLater(name)
 }
 
 // finish records how it went. After a failed update the function runs on as it was.
@@ -56,39 +57,53 @@ func (s *Server) finish(name, revision string, unpackErr error) {
 	if unpackErr != nil {
 		s.opts.Logger.Warn("code cannot be unpacked", "function", name, "error", unpackErr)
 	}
-	next := *f
-	next.settled(unpackErr)
-	if err := s.store.save(&next); err != nil {
+	err := s.replace(f, func(f *function) error {
+		f.settled(unpackErr)
+		return nil
+	})
+	if err != nil {
 		s.opts.Logger.Error("function was not saved", "function", name, "error", err)
+		return
 	}
-	*f = next
 	if unpackErr == nil {
-		s.fleet.retire(name, f.Live.ID)
+		s.fleet.retire(name, latest, s.functions[name].Live.ID)
 	}
 }
 
+// settled ends the creation or update of $LATEST, and of the versions published with it.
 func (f *function) settled(unpackErr error) {
+	for number, v := range f.Versions {
+		if v.unsettled() {
+			next := *v
+			next.settled(unpackErr)
+			f.Versions[number] = &next
+		}
+	}
+	f.version.settled(unpackErr)
+}
+
+func (v *version) settled(unpackErr error) {
 	reason, code := settleReason(unpackErr)
-	creating := f.Config.State == statePending
+	creating := v.Config.State == statePending
 	switch {
 	case unpackErr == nil:
-		f.Config.State, f.Config.LastUpdateStatus = stateActive, updateSuccessful
+		v.Config.State, v.Config.LastUpdateStatus = stateActive, updateSuccessful
 	case creating:
-		f.Config.State = stateFailed
+		v.Config.State = stateFailed
 	default:
-		f.Config, f.Zip = f.Live.Config.clone(), f.Live.Zip
-		f.Config.State, f.Config.LastUpdateStatus = stateActive, updateFailed
+		v.Config, v.code = v.Live.Config.clone(), v.Live.code
+		v.Config.State, v.Config.LastUpdateStatus = stateActive, updateFailed
 	}
-	f.Config.StateReason, f.Config.StateReasonCode = "", ""
-	f.Config.LastUpdateStatusReason, f.Config.LastUpdateStatusReasonCode = "", ""
+	v.Config.StateReason, v.Config.StateReasonCode = "", ""
+	v.Config.LastUpdateStatusReason, v.Config.LastUpdateStatusReasonCode = "", ""
 	if unpackErr != nil && creating {
-		f.Config.StateReason, f.Config.StateReasonCode = reason, code
+		v.Config.StateReason, v.Config.StateReasonCode = reason, code
 	} else if unpackErr != nil {
-		f.Config.LastUpdateStatusReason, f.Config.LastUpdateStatusReasonCode = reason, code
+		v.Config.LastUpdateStatusReason, v.Config.LastUpdateStatusReasonCode = reason, code
 	}
-	f.Config.RevisionId = newID()
+	v.Config.RevisionId = newID()
 	if unpackErr == nil {
-		f.Live = &live{ID: newID(), Zip: f.Zip, Config: f.Config.clone()}
+		v.bringUp()
 	}
 }
 
@@ -108,9 +123,15 @@ func (f *function) unsettle(now time.Time) {
 	f.Config.LastModified = timestamp(now)
 	f.Config.RevisionId = newID()
 	if f.Config.State == stateFailed { // a function whose creation failed is created again by its next update
-		f.Config.State, f.Config.StateReason, f.Config.StateReasonCode = statePending, beingCreated, codeCreating
+		f.Config.created()
 		return
 	}
 	f.Config.LastUpdateStatus = updateInProgress
 	f.Config.LastUpdateStatusReason, f.Config.LastUpdateStatusReasonCode = beingCreated, codeCreating
+}
+
+// created is the state of what has just been created.
+func (c *configuration) created() {
+	c.State, c.StateReason, c.StateReasonCode = statePending, beingCreated, codeCreating
+	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = "", "", ""
 }

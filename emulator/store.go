@@ -13,28 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// function is one function as it is kept. All of it but the last field is stored.
-type function struct {
-	Config   configuration // what the API tells
-	Tags     map[string]string
-	Reserved *int   // reserved concurrency; nil for none
-	Zip      string // SHA-256 of Config's code, in hex
-	Live     *live  // what invocations run; nil before the first time that the function became active
-}
-
-// live is a version of a function that has been brought up.
-type live struct {
-	ID     string // changes with code and configuration: sandboxes of another ID are stale
-	Zip    string
-	Config configuration
-}
-
-func (f *function) unsettled() bool {
-	return f.Config.State == statePending || f.Config.LastUpdateStatus == updateInProgress
-}
-
-// store keeps functions in a directory: functions/NAME.json, code/SHA256.zip and, unpacked, code/SHA256. Everything appears by rename, so a
-// program killed at any moment leaves the old or the new.
+// store keeps functions in a directory: functions/NAME.json, code/SHA256.zip and, unpacked, code/SHA256 (of functions and layers alike). Everything
+// appears by rename, so a program killed at any moment leaves the old or the new.
 type store struct {
 	dir       string
 	temporary bool

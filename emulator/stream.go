@@ -78,7 +78,6 @@ func (e *eventWriter) event(kind, contentType string, payload []byte) {
 	if !e.begun {
 		e.begun = true
 		e.w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
-		e.w.Header().Set("X-Amz-Executed-Version", latest)
 		e.w.WriteHeader(http.StatusOK)
 	}
 	if e.gone {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// tagged runs what is to be done with the function that a tag request names. The caller's f is a copy that is saved if change says so.
-func (s *Server) tagged(resource string, change func(f *function) (save bool, err error)) error {
+// tagged runs what is to be done with the function that a tag request names, as edit does.
+func (s *Server) tagged(resource string, change func(f *function) error) error {
 	var c constraints
 	c.pattern("resource", resource, resourceRegexp, resourcePattern)
 	if err := c.err(); err != nil {
@@ -22,30 +22,14 @@ func (s *Server) tagged(resource string, change func(f *function) (save bool, er
 	if r.qualifier != "" {
 		return invalidParameter("Tags on function aliases and versions are not supported. Please specify a function ARN.")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[r.name]
-	if f == nil {
-		return s.missing(r)
-	}
-	changed := *f
-	changed.Tags = maps.Clone(f.Tags)
-	save, err := change(&changed)
-	if err != nil || !save {
-		return err
-	}
-	if err := s.store.save(&changed); err != nil {
-		return err
-	}
-	*f = changed
-	return nil
+	return s.edit(r, change)
 }
 
 func (s *Server) listTags(w http.ResponseWriter, _ *http.Request, resource string) error {
 	tags := map[string]string{}
-	err := s.tagged(resource, func(f *function) (bool, error) {
+	err := s.tagged(resource, func(f *function) error {
 		maps.Copy(tags, f.Tags)
-		return false, nil
+		return errUnchanged
 	})
 	if err != nil {
 		return err
@@ -59,15 +43,15 @@ func (s *Server) tagResource(w http.ResponseWriter, r *http.Request, resource st
 	if err := readJSON(r, "TagResource", &in); err != nil {
 		return err
 	}
-	err := s.tagged(resource, func(f *function) (bool, error) {
+	err := s.tagged(resource, func(f *function) error {
 		if len(in.Tags) == 0 {
-			return false, invalidParameter("An error occurred and the request cannot be processed.")
+			return invalidParameter("An error occurred and the request cannot be processed.")
 		}
 		if f.Tags == nil {
 			f.Tags = map[string]string{}
 		}
 		maps.Copy(f.Tags, in.Tags)
-		return true, checkTags(f.Tags)
+		return checkTags(f.Tags)
 	})
 	if err != nil {
 		return err
@@ -83,11 +67,11 @@ func (s *Server) untagResource(w http.ResponseWriter, r *http.Request, resource 
 	if err := c.err(); err != nil {
 		return err
 	}
-	err := s.tagged(resource, func(f *function) (bool, error) {
+	err := s.tagged(resource, func(f *function) error {
 		for _, key := range keys {
 			delete(f.Tags, key)
 		}
-		return true, nil
+		return nil
 	})
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ func (s *settings) variables() (map[string]string, error) {
 }
 
 // apply takes over what the request gives; variables are those of its environment, if it has one.
-func (f *function) apply(in *settings, variables map[string]string) {
+func (f *version) apply(in *settings, variables map[string]string) {
 	c := &f.Config
 	set(&c.Role, in.Role)
 	set(&c.Handler, in.Handler)
@@ -89,23 +89,25 @@ func (s *Server) updateCode(w http.ResponseWriter, r *http.Request, target strin
 	if err := c.err(); err != nil {
 		return err
 	}
-	if in.Publish {
-		return invalidParameter("The emulator does not publish versions: Publish must be false.")
-	}
-	return s.change(w, target, in.RevisionId, func(f *function) (bool, error) {
+	return s.change(w, target, in.RevisionId, func(f *function) (out configuration, err error) {
 		zip, err := takeCode(&in.codeSource)
 		if err != nil {
-			return false, err
+			return out, err
 		}
 		if len(in.Architectures) > 0 {
 			f.Config.Architectures = in.Architectures
 		}
 		if in.DryRun {
 			f.Config.CodeSha256, f.Config.CodeSize = codeSha256(zipHash(zip)), int64(len(zip))
-			return false, nil
+			return f.Config, errUnchanged
 		}
 		f.unsettle(time.Now())
-		return true, s.adopt(f, zip)
+		if err := s.adopt(f, zip); err != nil || !in.Publish {
+			return f.Config, err
+		}
+		v := f.number()
+		v.Config.created()
+		return v.Config, nil
 	})
 }
 
@@ -119,50 +121,39 @@ func (s *Server) updateConfiguration(w http.ResponseWriter, r *http.Request, tar
 	if err := c.err(); err != nil {
 		return err
 	}
-	return s.change(w, target, in.RevisionId, func(f *function) (bool, error) {
+	return s.change(w, target, in.RevisionId, func(f *function) (configuration, error) {
 		if err := in.service(); err != nil {
-			return false, err
+			return configuration{}, err
 		}
 		variables, err := in.variables()
 		if err != nil {
-			return false, err
+			return configuration{}, err
 		}
 		f.apply(&in.settings, variables)
 		f.unsettle(time.Now())
-		return true, s.store.save(f)
+		return f.Config, nil
 	})
 }
 
-// change runs an update on a copy of the function and, if it says so, puts the copy in place and lets it settle. It answers with the copy.
-func (s *Server) change(w http.ResponseWriter, target, revision string, update func(*function) (bool, error)) error {
-	r, err := s.named(target, "")
+// change runs an update of $LATEST and lets what comes of it settle. It answers with what update returns.
+func (s *Server) change(w http.ResponseWriter, target, revision string, update func(*function) (configuration, error)) error {
+	q, err := s.unqualified(target)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[r.name]
-	if f == nil || r.qualifier != "" && r.qualifier != latest {
-		return s.missing(r)
-	}
-	switch {
-	case f.Config.State == statePending:
-		return conflict("The operation cannot be performed at this time. The function is currently in the following state: %s", statePending)
-	case f.Config.LastUpdateStatus == updateInProgress:
-		return conflict("The operation cannot be performed at this time. An update is in progress for resource: %s", f.Config.FunctionArn)
-	case revision != "" && revision != f.Config.RevisionId:
-		return preconditionFailed()
-	}
-	changed := *f
-	changed.Config = f.Config.clone()
-	begun, err := update(&changed)
+	var out configuration
+	err = s.edit(q, func(f *function) (err error) {
+		if err := f.updatable(revision); err != nil {
+			return err
+		}
+		if out, err = update(f); err == nil {
+			s.settleLater(q.name, f.Config.RevisionId)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if begun {
-		*f = changed
-		s.settleLater(r.name, f.Config.RevisionId)
-	}
-	writeJSON(w, http.StatusOK, changed.Config)
+	writeJSON(w, http.StatusOK, out)
 	return nil
 }

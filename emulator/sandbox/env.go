@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,7 +17,15 @@ type Function struct {
 	LogStream string
 	MemoryMB  int
 	Variables map[string]string // the function's own
+	// Initialization is OnDemand, which the empty string is too, or Provisioned.
+	Initialization string
 }
+
+// Values of AWS_LAMBDA_INITIALIZATION_TYPE.
+const (
+	OnDemand    = "on-demand"
+	Provisioned = "provisioned-concurrency"
+)
 
 // environ is the environment on provided.al2023 (recorded from the real service). The credentials are made up: nothing checks them.
 func environ(f Function, api bool) []string {
@@ -50,7 +59,7 @@ func environ(f Function, api bool) []string {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": fmt.Sprint(f.MemoryMB),
 		"AWS_LAMBDA_LOG_GROUP_NAME":       f.LogGroup,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      f.LogStream,
-		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  cmp.Or(f.Initialization, OnDemand),
 		"AWS_XRAY_CONTEXT_MISSING":        "LOG_ERROR",
 		"AWS_XRAY_DAEMON_ADDRESS":         runtimeHost + ":2000",
 		"AWS_ACCESS_KEY_ID":               "ASIAEMULATOREMULATOR",

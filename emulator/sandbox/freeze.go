@@ -38,8 +38,8 @@ func (f signalFreezer) freeze(frozen bool) error {
 	return f.control.send(order{Signal: signal, All: true})
 }
 
-// rest freezes the sandbox a moment later unless it is woken before.
-func (s *Sandbox) rest() {
+// Rest freezes the sandbox a moment later unless it is woken before. Invoke does so by itself; it is for after Boot when no invocation follows.
+func (s *Sandbox) Rest() {
 	s.freezeMu.Lock()
 	defer s.freezeMu.Unlock()
 	if s.timer == nil {
@@ -78,5 +78,5 @@ func (s *Sandbox) doze() {
 	s.freezeMu.Lock()
 	s.awake = false
 	s.freezeMu.Unlock()
-	s.rest()
+	s.Rest()
 }
