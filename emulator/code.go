@@ -149,20 +149,56 @@ func (st *store) sweep(used map[string]bool) error {
 }
 
 // takeCode checks a request's code and returns its zip.
-func takeCode(code *codeSource) ([]byte, error) {
+func (s *Server) takeCode(code *codeSource) ([]byte, error) {
+	zip := code.ZipFile
 	switch {
 	case code.ImageUri != "":
 		return nil, invalidParameter("The emulator runs functions of package type Zip only.")
 	case code.S3Bucket != "":
-		return nil, invalidParameter("Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist")
-	case code.ZipFile == nil:
+		var err error
+		if zip, err = s.fetch(code); err != nil {
+			return nil, err
+		}
+	case zip == nil:
 		return nil, invalidParameter("Please provide a source for function code.")
-	case len(code.ZipFile) == 0:
-		return nil, invalidParameter("Uploaded file must be a non-empty zip")
-	case len(code.ZipFile) > maxZip:
+	case len(zip) > maxZip:
 		return nil, tooLarge("Zipped size must be smaller than %d bytes", maxZip)
 	}
-	return code.ZipFile, checkZip(code.ZipFile)
+	if len(zip) == 0 {
+		return nil, invalidParameter("Uploaded file must be a non-empty zip")
+	}
+	return zip, checkZip(zip)
+}
+
+// fetch reads code from S3. What unpacks to less than the limit is not packed to more, so a larger object is refused unread.
+func (s *Server) fetch(code *codeSource) (zip []byte, err error) {
+	object, size, err := s.hooks.objects.Open(code.S3Bucket, code.S3Key, code.S3ObjectVersion)
+	if err != nil {
+		return nil, objectError(err)
+	}
+	defer func() { err = errors.Join(err, object.Close()) }()
+	if size >= sandbox.MaxUnpacked {
+		return nil, invalidParameter("Unzipped size must be smaller than %d bytes", sandbox.MaxUnpacked)
+	}
+	zip = make([]byte, size)
+	if _, err := io.ReadFull(object, zip); err != nil {
+		return nil, fmt.Errorf("read s3 object %s/%s: %w", code.S3Bucket, code.S3Key, err)
+	}
+	return zip, nil
+}
+
+// objectError words S3's refusal as Lambda passes it on; the words for bucket and key are recorded from the real service.
+func objectError(err error) error {
+	const refusal = "Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s"
+	switch {
+	case errors.Is(err, errNoBucket):
+		return invalidParameter(refusal, "NoSuchBucket", "The specified bucket does not exist")
+	case errors.Is(err, errNoKey):
+		return invalidParameter(refusal, "NoSuchKey", "The specified key does not exist.")
+	case errors.Is(err, errNoVersion):
+		return invalidParameter(refusal, "NoSuchVersion", "The specified version does not exist.")
+	}
+	return fmt.Errorf("open s3 object: %w", err)
 }
 
 func checkZip(zip []byte) error {

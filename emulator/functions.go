@@ -22,7 +22,7 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	if err != nil {
 		return err
 	}
-	zip, err := takeCode(in.Code)
+	zip, err := s.takeCode(in.Code)
 	if err != nil {
 		return err
 	}

@@ -108,11 +108,12 @@ type settings struct {
 type rawEnvironment struct{ Variables json.RawMessage }
 
 type codeSource struct {
-	ZipFile       []byte
-	S3Bucket      string
-	S3Key         string
-	ImageUri      string
-	Architectures []string
+	ZipFile         []byte
+	S3Bucket        string
+	S3Key           string
+	S3ObjectVersion string
+	ImageUri        string
+	Architectures   []string
 }
 
 type createRequest struct {

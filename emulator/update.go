@@ -90,7 +90,7 @@ func (s *Server) updateCode(w http.ResponseWriter, r *http.Request, target strin
 		return err
 	}
 	return s.change(w, target, in.RevisionId, func(f *function) (out configuration, err error) {
-		zip, err := takeCode(&in.codeSource)
+		zip, err := s.takeCode(&in.codeSource)
 		if err != nil {
 			return out, err
 		}
