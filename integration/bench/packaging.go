@@ -32,7 +32,8 @@ type measured struct {
 }
 
 // packaging compares `faas-lambda package` with skopeo, umoci and zip on one
-// image out of a registry on loopback.
+// image out of a registry on loopback: cold, and with only the top layer changed.
+// Then it looks at the memory that a larger image takes.
 func packaging(ctx context.Context, bin string, out io.Writer) error {
 	dir, err := os.MkdirTemp("", "faas-lambda-bench-")
 	if err != nil {
@@ -44,46 +45,55 @@ func packaging(ctx context.Context, bin string, out io.Writer) error {
 		return err
 	}
 	defer registry.Close()
-	img, unpacked, err := largeImage(ctx)
+	refs, unpacked, err := pushImages(ctx, registry)
 	if err != nil {
 		return err
 	}
-	ref, err := registry.Push(ctx, "bench/large:1", img)
+	fmt.Fprintf(out, "\nPackaging an image of %d MB unpacked from a registry on loopback\n", unpacked>>20)
+	ours := func(name, ref, cache string) (measured, error) {
+		zip := filepath.Join(dir, "ours.zip")
+		return measure(ctx, dir, cache, name, zip, []string{filepath.Join(bin, "faas-lambda"), "package", ref, "-o", zip})
+	}
+	cold, err := ours("faas-lambda package, cold", refs["first"], "warm")
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nPackaging an image of %d MB unpacked from a registry on loopback, cold\n", unpacked>>20)
-
-	zips := map[string]string{"ours": filepath.Join(dir, "ours.zip"), "theirs": filepath.Join(dir, "theirs.zip")}
-	ours, err := measure(ctx, dir, "faas-lambda package", zips["ours"], []string{
-		filepath.Join(bin, "faas-lambda"), "package", ref, "-o", zips["ours"]})
+	changed, err := ours("faas-lambda package, top layer changed", refs["changed"], "warm")
 	if err != nil {
 		return err
 	}
-	theirs, err := measure(ctx, dir, "skopeo copy + umoci unpack + zip -qry -6", zips["theirs"],
-		[]string{"skopeo", "copy", "--quiet", "--src-tls-verify=false", "docker://" + ref, "oci:" + filepath.Join(dir, "oci") + ":1"},
+	large, err := ours("faas-lambda package, 800 MB image, cold", refs["large"], "large")
+	if err != nil {
+		return err
+	}
+	zip := filepath.Join(dir, "theirs.zip")
+	theirs, err := measure(ctx, dir, "theirs", "skopeo copy + umoci unpack + zip -qry -6", zip,
+		[]string{"skopeo", "copy", "--quiet", "--src-tls-verify=false", "docker://" + refs["first"], "oci:" + filepath.Join(dir, "oci") + ":1"},
 		[]string{"umoci", "unpack", "--rootless", "--image", filepath.Join(dir, "oci") + ":1", filepath.Join(dir, "bundle")},
-		[]string{"sh", "-c", "cd bundle/rootfs && zip -qry -6 " + zips["theirs"] + " ."})
+		[]string{"sh", "-c", "cd bundle/rootfs && zip -qry -6 " + zip + " ."})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%-42s %8s %8s %9s %9s\n", "", "time", "CPU", "peak RSS", "zip")
-	for _, m := range []measured{ours, theirs} {
-		fmt.Fprintf(out, "%-42s %7.2fs %7.2fs %6d MB %6d MB\n", m.name, m.elapsed.Seconds(), m.cpu.Seconds(), m.peak>>20, m.size>>20)
+	for _, m := range []measured{cold, changed, large, theirs} {
+		fmt.Fprintf(out, "%-42s %7.2fs %7.2fs %6d MB %6.1f MB\n", m.name, m.elapsed.Seconds(), m.cpu.Seconds(), m.peak>>20, float64(m.size)/1e6)
 	}
-	fmt.Fprintf(out, "%-42s %8.2f %8.2f %9.2f %9.2f\n", "ours / theirs", ratio(ours.elapsed, theirs.elapsed), ratio(ours.cpu, theirs.cpu),
-		float64(ours.peak)/float64(theirs.peak), float64(ours.size)/float64(theirs.size))
+	for _, m := range []measured{cold, changed} {
+		fmt.Fprintf(out, "%-42s %8.4f %8.4f %9.2f %9.3f   1/%.1f of the time\n", strings.TrimPrefix(m.name, "faas-lambda package, ")+" / theirs", ratio(m.elapsed, theirs.elapsed), ratio(m.cpu, theirs.cpu),
+			float64(m.peak)/float64(theirs.peak), float64(m.size)/float64(theirs.size), 1/ratio(m.elapsed, theirs.elapsed))
+	}
+	fmt.Fprintf(out, "%-42s %8s %8s %9.2f\n", "800 MB / 200 MB", "", "", float64(large.peak)/float64(cold.peak))
 	return nil
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
 // measure runs the commands in dir, with a temporary and cache directory of
-// their own, and adds up what they used.
-func measure(ctx context.Context, dir, name, zip string, commands ...[]string) (measured, error) {
+// that name, and adds up what they used.
+func measure(ctx context.Context, dir, cache, name, zip string, commands ...[]string) (measured, error) {
 	m := measured{name: name}
-	scratch, err := os.MkdirTemp(dir, "scratch-")
-	if err != nil {
+	scratch := filepath.Join(dir, "scratch-"+cache)
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return m, err
 	}
 	for _, args := range commands {
@@ -103,9 +113,11 @@ func measure(ctx context.Context, dir, name, zip string, commands ...[]string) (
 	return m, nil
 }
 
-// largeImage is a function image over a base of at least 200 MB of real files:
-// the Go distribution's, programs and text as in any image.
-func largeImage(ctx context.Context) (v1.Image, int64, error) {
+// pushImages pushes a function image over a base of at least 200 MB of real
+// files, the Go distribution's: programs and text as in any image. "changed" has
+// another top layer, and "large" 600 MB more in lower layers, which its top
+// layer removes again, so that it still fits into a package.
+func pushImages(ctx context.Context, registry *fixture.Registry) (refs map[string]string, unpacked int64, err error) {
 	root, err := fixture.Root()
 	if err != nil {
 		return nil, 0, err
@@ -114,10 +126,45 @@ func largeImage(ctx context.Context) (v1.Image, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	img, err := fixture.Middleware(runtime.GOARCH, web, web)
+	base, err := fixture.Middleware(runtime.GOARCH, web, web)
 	if err != nil {
 		return nil, 0, err
 	}
+	base, unpacked, err = distribution(ctx, base, "usr/local/go")
+	if err != nil {
+		return nil, 0, err
+	}
+	large := base
+	whiteouts := fixture.Layer{}
+	for _, copy := range []string{"a", "b", "c"} {
+		if large, _, err = distribution(ctx, large, "opt/"+copy); err != nil {
+			return nil, 0, err
+		}
+		whiteouts["opt/.wh."+copy] = fixture.Text("")
+	}
+	refs = map[string]string{}
+	for name, top := range map[string]struct {
+		base  v1.Image
+		layer fixture.Layer
+	}{
+		"first":   {base, fixture.Layer{"home/app/message": fixture.Text("first")}},
+		"changed": {base, fixture.Layer{"home/app/message": fixture.Text("second")}},
+		"large":   {large, whiteouts},
+	} {
+		img, err := fixture.Append(top.base, top.layer)
+		if err != nil {
+			return nil, 0, err
+		}
+		if refs[name], err = registry.Push(ctx, "bench/"+name+":1", img); err != nil {
+			return nil, 0, err
+		}
+	}
+	return refs, unpacked, nil
+}
+
+// distribution appends the files of the Go distribution below prefix, in three
+// layers.
+func distribution(ctx context.Context, img v1.Image, prefix string) (v1.Image, int64, error) {
 	goroot, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return nil, 0, fmt.Errorf("go env GOROOT: %w", err)
@@ -125,7 +172,7 @@ func largeImage(ctx context.Context) (v1.Image, int64, error) {
 	unpacked := int64(0)
 	for _, part := range []string{"src", "pkg", "bin"} {
 		var layer bytes.Buffer
-		n, err := tarTree(&layer, filepath.Join(strings.TrimSpace(string(goroot)), part), "usr/local/go/"+part, (240<<20)-unpacked)
+		n, err := tarTree(&layer, filepath.Join(strings.TrimSpace(string(goroot)), part), prefix+"/"+part, (240<<20)-unpacked)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -4,9 +4,8 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
 	"github.com/faas-lambda/faas-lambda/layers"
+	"github.com/faas-lambda/faas-lambda/layers/cache"
 )
 
 // Errors of Write, for errors.Is.
@@ -40,6 +40,10 @@ type Package struct {
 	Start     layers.Start    // how the function starts there
 	Bootstrap []byte          // the bootstrap program for the image's processor
 	Progress  layers.Progress // may be nil
+
+	Cache   *cache.Cache // keeps what relocation changed, compressed; may be nil
+	TempDir string       // where that goes without a cache; empty means os.TempDir
+	Workers int          // how many goroutines compress; 0 means one a core
 }
 
 // Summary says what was written.
@@ -61,14 +65,26 @@ func Write(ctx context.Context, w io.Writer, p Package) (Summary, error) {
 	if sum.Unzipped >= MaxUnzipped {
 		return Summary{}, tooLarge(tree, sum.Unzipped)
 	}
-	hash := sha256.New()
-	out := &counter{w: io.MultiWriter(w, hash)}
-	if err := write(ctx, out, tree, p.Progress, sum.Unzipped); err != nil {
+	if err := writeTree(ctx, w, tree, p, &sum); err != nil {
 		return Summary{}, fmt.Errorf("write package: %w", err)
 	}
-	sum.Zipped = out.n
-	sum.SHA256 = base64.StdEncoding.EncodeToString(hash.Sum(nil))
 	return sum, nil
+}
+
+// writeTree writes the zip of a tree and says in sum what it became.
+func writeTree(ctx context.Context, w io.Writer, tree *layers.Tree, p Package, sum *Summary) (err error) {
+	contents, err := compress(ctx, tree, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, contents.close()) }()
+	out := newOutput(w)
+	err = write(ctx, out, tree, contents, p.Progress, sum.Unzipped)
+	if err = cmp.Or(out.close(), err); err != nil {
+		return err
+	}
+	sum.Zipped, sum.SHA256 = out.n, out.sha256()
+	return nil
 }
 
 // complete returns the tree with bootstrap and launch.json in it.
@@ -127,16 +143,4 @@ type content string
 
 func (c content) Open() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(string(c))), nil
-}
-
-// counter counts what goes through it.
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
 }

@@ -176,8 +176,9 @@ func TestWriteRefuses(t *testing.T) {
 		".faas-lambda is taken":   {packageOf(treeOf(t, dir(".faas-lambda"))), nil, ErrReserved, "/.faas-lambda"},
 		"start that is none":      {badStart, nil, launch.ErrInvalid, ""},
 		"content is lost":         {packageOf(treeOf(t, big("fn", 1))), nil, errBroken, "fn"},
-		"content of another size": {packageOf(treeOf(t, layers.Entry{Path: "fn", Type: layers.File, Size: 9, Content: content("8 bytes.")})), nil, nil, "8 bytes, not 9"},
-		"compressed content cut":  {packageOf(treeOf(t, layers.Entry{Path: "fn", Type: layers.File, Size: 9, Content: short{}})), nil, io.EOF, "fn"},
+		"content of another size": {packageOf(treeOf(t, layers.Entry{Path: "fn", Type: layers.File, Size: 9, Content: content("8 bytes.")})), nil, nil, "fewer bytes than 9"},
+		"content that is longer":  {packageOf(treeOf(t, layers.Entry{Path: "fn", Type: layers.File, Size: 7, Content: content("8 bytes.")})), nil, nil, "more bytes than 7"},
+		"compressed content cut":  {packageOf(treeOf(t, layers.Entry{Path: "fn", Type: layers.File, Size: 9, Content: short{}})), nil, io.ErrUnexpectedEOF, "fn"},
 		"disk full":               {packageOf(treeOf(t)), full{}, errBroken, "write package"},
 	} {
 		t.Run(name, func(t *testing.T) {

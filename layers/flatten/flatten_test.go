@@ -308,6 +308,7 @@ func TestLargeFilesSurviveThePress(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var headers []tar.Header
 	want := map[string]string{}
+	const blockSize = 1 << 20 // of the press
 	for i, size := range []int{0, 1, blockSize - 1, blockSize, blockSize + 1, 2*blockSize + 7} {
 		b := make([]byte, size)
 		for j := range b {

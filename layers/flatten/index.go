@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/layers"
-	"golang.org/x/sync/errgroup"
 )
 
 // index is what one layer says: its files, and what it removes from the layers
@@ -22,36 +21,13 @@ type index struct {
 	links   []*node // hard links to files of lower layers
 	leftOut []layers.LeftOut
 	xattrs  int
+	used    usage // of the budget
 	budget  *budget
+	cached  bool
 }
 
 // store takes the content of a file from r.
 type store func(ctx context.Context, r io.Reader, size int64) (layers.Content, error)
-
-// readLayer reads a layer's blob to its end, its contents into s.
-func readLayer(ctx context.Context, layer layers.Layer, s *spool, b *budget, tell func(int64)) (_ *index, err error) {
-	blob, err := layer.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, blob.Close()) }()
-	x := &index{layer: layer.Digest, root: newDir(), budget: b}
-	both, ctx := errgroup.WithContext(ctx)
-	both.Go(func() error { return s.write(ctx) })
-	both.Go(func() (err error) {
-		defer close(s.queue)
-		in, err := openStream(ctx, blob, layer.DiffID, b, tell)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, in.tar.Close()) }()
-		if err := x.read(ctx, in, s.add); err != nil {
-			return err
-		}
-		return in.finish()
-	})
-	return x, both.Wait()
-}
 
 // read reads the entries of a tar.
 func (x *index) read(ctx context.Context, r io.Reader, add store) error {
@@ -67,7 +43,7 @@ func (x *index) read(ctx context.Context, r io.Reader, add store) error {
 		if h.Typeflag == tar.TypeXGlobalHeader {
 			continue // comments of git archive and the like, no entry
 		}
-		if err := x.budget.entry(); err != nil {
+		if err := x.budget.entry(&x.used); err != nil {
 			return err
 		}
 		if err := x.entry(ctx, h, t, add); err != nil {
@@ -130,7 +106,7 @@ func (x *index) node(ctx context.Context, h *tar.Header, r io.Reader, add store)
 	case tar.TypeDir:
 		n.Type, n.children = layers.Dir, map[string]*node{}
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-		if err := x.budget.declare(h.Size); err != nil {
+		if err := x.budget.declare(&x.used, h.Size); err != nil {
 			return nil, err
 		}
 		n.Type, n.Size = layers.File, h.Size

@@ -38,24 +38,55 @@ func newBudget(l Limits) *budget {
 	return &budget{limits: l}
 }
 
-func (b *budget) entry() error {
-	if b.entries.Add(1) > b.limits.Entries {
-		return fmt.Errorf("%w: more than %d entries", ErrLimit, b.limits.Entries)
+// usage is what one layer takes of a budget.
+type usage struct{ entries, bytes, content int64 }
+
+// take takes what a layer used when it was read.
+func (b *budget) take(u usage) error {
+	switch {
+	case b.entries.Add(u.entries) > b.limits.Entries:
+		return b.tooMany()
+	case b.bytes.Add(u.bytes) > b.limits.Bytes:
+		return b.tooLarge()
+	case b.content.Add(u.content) > b.limits.Bytes:
+		return b.declaredTooMuch(u.content)
 	}
 	return nil
 }
 
-func (b *budget) read(n int64) error {
+func (b *budget) entry(u *usage) error {
+	u.entries++
+	if b.entries.Add(1) > b.limits.Entries {
+		return b.tooMany()
+	}
+	return nil
+}
+
+func (b *budget) read(u *usage, n int64) error {
+	u.bytes += n
 	if b.bytes.Add(n) > b.limits.Bytes {
-		return fmt.Errorf("%w: more than %d bytes uncompressed", ErrLimit, b.limits.Bytes)
+		return b.tooLarge()
 	}
 	return nil
 }
 
 // declare takes the size in a file's header before any of it is read.
-func (b *budget) declare(size int64) error {
+func (b *budget) declare(u *usage, size int64) error {
 	if size > b.limits.Bytes || b.content.Add(size) > b.limits.Bytes {
-		return fmt.Errorf("%w: %d bytes declared, more than %d bytes uncompressed in all", ErrLimit, size, b.limits.Bytes)
+		return b.declaredTooMuch(size)
 	}
+	u.content += size
 	return nil
+}
+
+func (b *budget) tooMany() error {
+	return fmt.Errorf("%w: more than %d entries", ErrLimit, b.limits.Entries)
+}
+
+func (b *budget) tooLarge() error {
+	return fmt.Errorf("%w: more than %d bytes uncompressed", ErrLimit, b.limits.Bytes)
+}
+
+func (b *budget) declaredTooMuch(size int64) error {
+	return fmt.Errorf("%w: %d bytes declared, more than %d bytes uncompressed in all", ErrLimit, size, b.limits.Bytes)
 }

@@ -49,10 +49,11 @@ type stream struct {
 	sum    hash.Hash // nil when the image names no DiffID
 	diffID string
 	budget *budget
+	used   *usage
 }
 
-func openStream(ctx context.Context, blob io.Reader, diffID string, b *budget, tell func(int64)) (*stream, error) {
-	s := &stream{src: &source{r: blob, tell: tell}, diffID: diffID, budget: b}
+func openStream(ctx context.Context, blob io.Reader, diffID string, b *budget, u *usage, tell func(int64)) (*stream, error) {
+	s := &stream{src: &source{r: blob, tell: tell}, diffID: diffID, budget: b, used: u}
 	switch algorithm, _, _ := strings.Cut(diffID, ":"); algorithm {
 	case "":
 	case "sha256":
@@ -112,7 +113,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	if s.sum != nil {
 		s.sum.Write(p[:n])
 	}
-	if limit := s.budget.read(int64(n)); limit != nil {
+	if limit := s.budget.read(s.used, int64(n)); limit != nil {
 		return n, limit
 	}
 	if err != nil && !errors.Is(err, io.EOF) {

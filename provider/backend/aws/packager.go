@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"sync"
 
 	"github.com/faas-lambda/faas-lambda/layers"
 	"github.com/faas-lambda/faas-lambda/layers/bundle"
+	layercache "github.com/faas-lambda/faas-lambda/layers/cache"
 	"github.com/faas-lambda/faas-lambda/layers/flatten"
 	"github.com/faas-lambda/faas-lambda/layers/image"
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
@@ -21,7 +24,8 @@ const root = "/var/task"
 // Bootstrap is required.
 type PackagerOptions struct {
 	Bootstrap          func(arch string) ([]byte, error) // the bootstrap program for a processor
-	CacheDir           string                            // of finished packages; needed by Package alone
+	CacheDir           string                            // of finished packages, and of layers; Write does without one
+	CacheSize          int64                             // bytes of layers that are kept; 0 means 4 GiB
 	Revision           string                            // of this program: another one makes packages anew
 	Local              bool                              // allow references to files of this machine
 	InsecureRegistries []string                          // may be reached over plain HTTP
@@ -31,7 +35,8 @@ type PackagerOptions struct {
 // and makes few packages at a time: each needs processor and disk.
 type Packager struct {
 	opts  PackagerOptions
-	slots chan struct{} // one for each package being made
+	slots chan struct{}                     // one for each package being made
+	cache func() (*layercache.Cache, error) // of layers; nil when there is none
 }
 
 // Step is one report of progress, for those who may not know the build half.
@@ -58,7 +63,12 @@ type Package struct {
 
 // NewPackager returns a packager.
 func NewPackager(opts PackagerOptions) *Packager {
-	return &Packager{opts: opts, slots: make(chan struct{}, 2)}
+	return &Packager{opts: opts, slots: make(chan struct{}, 2), cache: sync.OnceValues(func() (*layercache.Cache, error) {
+		if opts.CacheDir == "" {
+			return nil, nil
+		}
+		return layercache.Open(filepath.Join(opts.CacheDir, "layers"), opts.CacheSize)
+	})}
 }
 
 // Package returns the package of an image from the cache, making it first when
@@ -119,17 +129,21 @@ func (p *Packager) with(ctx context.Context, spec PackageSpec, do func(*image.Im
 
 // write is the whole way from an image to a zip.
 func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image, bootstrap []byte, w io.Writer) (pkg Package, err error) {
-	flat, err := flatten.Flatten(ctx, img.Layers(), flatten.Options{Progress: spec.Progress})
+	kept, err := p.cache()
 	if err != nil {
 		return Package{}, err
 	}
-	defer func() { err = errors.Join(err, flat.Close()) }()
+	flat, err := flatten.Flatten(ctx, img.Layers(), flatten.Options{Cache: kept, Progress: spec.Progress})
+	if err != nil {
+		return Package{}, err
+	}
+	defer func() { err = errors.Join(err, flat.Close(), settle(kept)) }()
 	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: root, Process: spec.Process, Env: spec.Env})
 	if err != nil {
 		return Package{}, err
 	}
 	summary, err := bundle.Write(ctx, w, bundle.Package{
-		Image: img.Digest, Root: root, Tree: moved.Tree, Start: moved.Start, Bootstrap: bootstrap, Progress: spec.Progress,
+		Image: img.Digest, Root: root, Tree: moved.Tree, Start: moved.Start, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept,
 	})
 	if err != nil {
 		return Package{}, fmt.Errorf("write package: %w", err)
@@ -138,4 +152,12 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 		Digest: img.Digest, Layers: len(img.Layers()), Env: moved.Start.Env,
 		LeftOut: append(flat.LeftOut, moved.LeftOut...), Summary: summary,
 	}, nil
+}
+
+// settle writes down what was learnt and makes the cache small enough.
+func settle(c *layercache.Cache) error {
+	if c == nil {
+		return nil
+	}
+	return errors.Join(c.Facts().Flush(), c.Prune())
 }

@@ -1,12 +1,22 @@
-package flatten
+// Package press compresses the contents of files to raw DEFLATE streams, in
+// blocks and on several cores at once. The same content gives the same stream,
+// however many cores there are. It keeps nothing: a Spool writes to whatever
+// its user gives it.
+package press
 
 import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/klauspost/compress/flate"
+	"golang.org/x/sync/errgroup"
 )
+
+// Version names how content is compressed. Streams of one version are the same
+// bytes for the same content; whatever is kept of another is of no use.
+const Version = "deflate-6-1048576-klauspost-1.20.3"
 
 // blockSize is how much of a file is compressed at a time. A larger file is
 // cut into blocks that are compressed side by side and joined to one stream.
@@ -17,6 +27,9 @@ const blockSize = 1 << 20
 // compressor, changes the bytes of every package.
 const level = 6
 
+// maxWorkers bounds the memory that a machine with many cores would spend.
+const maxWorkers = 16
+
 // block is a piece of a file on its way through the press. Its buffers are used
 // again, so that the blocks are all the memory that contents ever take.
 type block struct {
@@ -26,24 +39,38 @@ type block struct {
 	done chan error
 }
 
-// press compresses blocks on several goroutines.
-type press struct {
+// Press compresses blocks on several goroutines, for several Spools.
+type Press struct {
 	workers int
 	free    chan *block
 	jobs    chan *block
 }
 
-func newPress(workers int) *press {
-	n := 2*workers + openLayers
-	p := &press{workers: workers, free: make(chan *block, n), jobs: make(chan *block, n)}
+// Run gives use a press of that many workers; 0 means one a core. spools is how
+// many Spools will be filled at a time. The press ends with use.
+func Run(ctx context.Context, workers, spools int, use func(context.Context, *Press) error) error {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	workers = min(workers, maxWorkers)
+	n := 2*workers + spools
+	p := &Press{workers: workers, free: make(chan *block, n), jobs: make(chan *block, n)}
 	for range n {
 		p.free <- &block{done: make(chan error, 1)}
 	}
-	return p
+	all, ctx := errgroup.WithContext(ctx)
+	for range p.workers {
+		all.Go(func() error { return p.work(ctx) })
+	}
+	all.Go(func() error {
+		defer close(p.jobs)
+		return use(ctx, p)
+	})
+	return all.Wait()
 }
 
 // take waits for a block that is free.
-func (p *press) take(ctx context.Context) (*block, error) {
+func (p *Press) take(ctx context.Context) (*block, error) {
 	select {
 	case b := <-p.free:
 		if b.in == nil {
@@ -58,7 +85,7 @@ func (p *press) take(ctx context.Context) (*block, error) {
 }
 
 // work compresses until the press is closed or ctx ends.
-func (p *press) work(ctx context.Context) error {
+func (p *Press) work(ctx context.Context) error {
 	w, err := flate.NewWriter(nil, level)
 	if err != nil {
 		return fmt.Errorf("create compressor: %w", err)
@@ -75,8 +102,6 @@ func (p *press) work(ctx context.Context) error {
 		}
 	}
 }
-
-func (p *press) close() { close(p.jobs) }
 
 // compress writes the block in a form to which the next block of the same file
 // can be appended: RFC 1951 lets a stream be cut after a flushed block.
