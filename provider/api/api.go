@@ -13,7 +13,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/openfaas/faas-provider/auth"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
@@ -33,14 +33,22 @@ type Options struct {
 	ReadTimeout  time.Duration              // for the body of a request to /system; 0 is none
 	WriteTimeout time.Duration              // for writing an answer of /system; 0 is none
 	Logger       *slog.Logger               // nil discards
+
+	// Registry is what /metrics serves, the handlers' own metrics among it;
+	// nil makes one. Whoever wires adds what a backend collects.
+	Registry *prometheus.Registry
+	// Closing, when it is closed, ends the logs that clients follow, which
+	// else would last as long as the clients want; nil never is.
+	Closing <-chan struct{}
 }
 
 // server holds what the handlers share; nothing in it changes after New.
 type server struct {
-	backend backend.Backend
-	opts    Options
-	log     *slog.Logger
-	metrics *metrics
+	backend   backend.Backend
+	opts      Options
+	log       *slog.Logger
+	metrics   *metrics
+	functions *functionMetrics
 }
 
 // name is faas-provider's expression for a function's name.
@@ -48,7 +56,10 @@ const name = "{name:[-a-zA-Z_0-9.]+}"
 
 // New returns the handler of every route.
 func New(b backend.Backend, opts Options) http.Handler {
-	s := &server{backend: b, opts: opts, log: opts.Logger, metrics: newMetrics()}
+	if opts.Registry == nil {
+		opts.Registry = prometheus.NewRegistry()
+	}
+	s := &server{backend: b, opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registry), functions: newFunctionMetrics(opts.Registry)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -56,11 +67,12 @@ func New(b backend.Backend, opts Options) http.Handler {
 	// nor cleaned.
 	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	s.system(router)
-	for _, path := range []string{"/function/" + name, "/function/" + name + "/", "/function/" + name + "/{params:.*}"} {
-		router.Handle(path, s.metrics.observe("/function", s.invoke))
+	for _, path := range []string{name, name + "/", name + "/{params:.*}"} {
+		router.Handle("/function/"+path, s.metrics.observe("/function", s.invoke))
+		router.Handle("/async-function/"+path, s.metrics.observe("/async-function", s.invokeAsync))
 	}
-	router.PathPrefix("/async-function/").Handler(s.metrics.observe("/async-function", s.lacks("asynchronous invocations need an OpenFaaS gateway")))
 	router.HandleFunc("/healthz", s.health).Methods(http.MethodGet, http.MethodHead)
+	router.HandleFunc("/readyz", s.ready).Methods(http.MethodGet, http.MethodHead)
 	router.Handle("/metrics", s.metrics.handler()).Methods(http.MethodGet, http.MethodHead)
 	return router
 }
@@ -83,9 +95,9 @@ func (s *server) system(router *mux.Router) {
 	handle("/system/scale-function/"+name, "/system/scale-function", s.scale, post)
 	handle("/system/info", "/system/info", s.info, get)
 	handle("/system/namespaces", "/system/namespaces", s.listNamespaces, get)
-	handle("/system/namespace/{name:[-a-zA-Z_0-9.]*}", "/system/namespace", s.lacks("changing namespaces is not supported by this provider"), get, post, put, del)
-	handle("/system/secrets", "/system/secrets", s.lacks("secrets are not supported by this provider"), get, post, put, del)
-	handle("/system/logs", "/system/logs", s.lacks("logs are not supported by this provider"), get)
+	handle("/system/namespace/{name:[-a-zA-Z_0-9.]*}", "/system/namespace", s.namespace, get, post, put, del)
+	handle("/system/secrets", "/system/secrets", s.secrets, get, post, put, del)
+	handle("/system/logs", "/system/logs", s.logs, get)
 }
 
 // lacks answers for an ability that the backend does not have, in words that
@@ -94,17 +106,4 @@ func (s *server) lacks(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, backend.As(backend.ErrUnsupported, errors.New(text)))
 	}
-}
-
-func (s *server) health(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(http.StatusOK)
-}
-
-// namespaces returns every namespace there is, the default one first.
-func (s *server) namespaces(ctx context.Context) ([]string, error) {
-	if b, ok := s.backend.(backend.Namespacer); ok {
-		return b.Namespaces(ctx)
-	}
-	return []string{s.opts.Namespace}, nil
 }

@@ -107,10 +107,27 @@ func TestStatusCodes(t *testing.T) {
 		{"scale to nothing", "POST", "/system/scale-function/there", `{}`, 400, "replicas"},
 		{"scale below zero", "POST", "/system/scale-function/there", `{"replicas":-1}`, 400, "replicas"},
 		{"namespaces", "GET", "/system/namespaces", "", 200, `["openfaas-fn"]`},
-		{"namespace", "POST", "/system/namespace/x", `{"name":"x"}`, 501, "not supported"},
-		{"secrets", "GET", "/system/secrets", "", 501, "secrets are not supported"},
-		{"logs", "GET", "/system/logs?name=there", "", 501, "logs are not supported"},
-		{"async", "POST", "/async-function/there", "x", 501, "gateway"},
+		{"namespace", "POST", "/system/namespace/", `{"name":"x"}`, 201, ""},
+		{"namespace that exists", "POST", "/system/namespace/", `{"name":"openfaas-fn"}`, 409, "openfaas-fn"},
+		{"namespace, two names", "PUT", "/system/namespace/x", `{"name":"y"}`, 400, `"y" in the body`},
+		{"namespace, bad name", "POST", "/system/namespace/", `{"name":"A_b"}`, 400, "A_b"},
+		{"read a namespace", "GET", "/system/namespace/openfaas-fn", "", 200, `"name":"openfaas-fn"`},
+		{"read a missing namespace", "GET", "/system/namespace/x", "", 404, "x"},
+		{"update a missing namespace", "PUT", "/system/namespace/x", `{"name":"x"}`, 404, "x"},
+		{"delete the default namespace", "DELETE", "/system/namespace/openfaas-fn", "", 409, "default"},
+		{"secrets", "GET", "/system/secrets", "", 200, "[]"},
+		{"create a secret", "POST", "/system/secrets", `{"name":"s","value":"v"}`, 201, ""},
+		{"create a secret without value", "POST", "/system/secrets", `{"name":"s"}`, 400, "no value"},
+		{"create a secret with a path for a name", "POST", "/system/secrets", `{"name":"../s","value":"v"}`, 400, "../s"},
+		{"update a missing secret", "PUT", "/system/secrets", `{"name":"s","value":"v"}`, 404, "s"},
+		{"delete a missing secret", "DELETE", "/system/secrets", `{"name":"s"}`, 404, "s"},
+		{"logs", "GET", "/system/logs?name=there&tail=-1&since=5m", "", 200, ""},
+		{"logs of a missing function", "GET", "/system/logs?name=missing", "", 404, "missing"},
+		{"logs of nothing", "GET", "/system/logs", "", 400, "name"},
+		{"logs since no time", "GET", "/system/logs?name=there&since=soon", "", 400, "since=soon"},
+		{"async", "POST", "/async-function/there", "x", 202, ""},
+		{"async, missing function", "POST", "/async-function/missing", "x", 404, "missing"},
+		{"readyz", "GET", "/readyz", "", 200, ""},
 		{"healthz", "GET", "/healthz", "", 200, ""},
 		{"healthz, HEAD", "HEAD", "/healthz", "", 200, ""},
 		{"wrong method", "PATCH", "/system/functions", "", 405, ""},
@@ -155,7 +172,7 @@ func TestInfo(t *testing.T) {
 	if err := json.Unmarshal([]byte(send(t, "GET", url, "", "User-Agent", "faas-cli/0.18.0").body), &gateway); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, gateway.Provider); diff != "" || gateway.Version == nil || gateway.Arch == "" {
+	if diff := cmp.Diff(want, gateway.Provider.ProviderInfo); diff != "" || gateway.Version == nil || gateway.Arch == "" {
 		t.Errorf("faas-cli gets %+v (-want +got)\n%s", gateway, diff)
 	}
 	forwarded := send(t, "GET", url, "", "User-Agent", "faas-cli/0.18.0", "X-Forwarded-Host", "gateway")

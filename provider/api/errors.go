@@ -28,6 +28,7 @@ var codes = []struct {
 	{backend.ErrThrottled, http.StatusTooManyRequests},
 	{backend.ErrTimeout, http.StatusGatewayTimeout},
 	{backend.ErrUnavailable, http.StatusServiceUnavailable},
+	{backend.ErrUnreachable, http.StatusServiceUnavailable},
 	{backend.ErrUnsupported, http.StatusNotImplemented},
 }
 
@@ -46,12 +47,15 @@ func status(err error) int {
 // print. A client that is gone gets nothing.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		s.log.Info("request abandoned by its client", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.Info("request abandoned by its client", "method", r.Method, "path", r.URL.Path, "call", w.Header().Get(callHeader), "error", err)
 		return
 	}
 	code := status(err)
 	if code >= http.StatusInternalServerError && code != http.StatusNotImplemented {
-		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "code", code, "error", err)
+		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "call", w.Header().Get(callHeader), "code", code, "error", err)
+	}
+	if code == http.StatusServiceUnavailable && backend.NotBegun(err) {
+		w.Header().Set(backend.NotBegunHeader, "true")
 	}
 	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(err)))

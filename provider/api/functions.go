@@ -2,8 +2,12 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/gorilla/mux"
 	"github.com/openfaas/faas-provider/types"
@@ -21,7 +25,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	functions, err := s.backend.List(r.Context(), name.Namespace)
+	functions, err := s.listPartly(w, r, name.Namespace)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -30,6 +34,40 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 		functions = []types.FunctionStatus{} // clients want [], not null
 	}
 	s.writeJSON(w, r, functions)
+}
+
+// MissingHeader names, once for each, what an answer should hold and does not,
+// and why: a part of a federation that does not answer, the usage of a function.
+const MissingHeader = "X-Faas-Lambda-Missing"
+
+// DuplicateHeader names, once for each, a function that is in several parts of a
+// federation and should be in one; the part that counts is the first.
+const DuplicateHeader = "X-Faas-Lambda-Duplicate"
+
+// listPartly lists, and says in headers what the list lacks.
+func (s *server) listPartly(w http.ResponseWriter, r *http.Request, namespace string) ([]types.FunctionStatus, error) {
+	b, ok := s.backend.(backend.Completer)
+	if !ok {
+		return s.backend.List(r.Context(), namespace)
+	}
+	functions, gaps, err := b.ListPartly(r.Context(), namespace)
+	for _, part := range slices.Sorted(maps.Keys(gaps.Missing)) {
+		w.Header().Add(MissingHeader, part+": "+oneLine(gaps.Missing[part]))
+	}
+	for _, function := range slices.Sorted(maps.Keys(gaps.Duplicates)) {
+		w.Header().Add(DuplicateHeader, function+": "+strings.Join(gaps.Duplicates[function], ", "))
+	}
+	return functions, err
+}
+
+// oneLine makes s fit for a header's value.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 func (s *server) status(w http.ResponseWriter, r *http.Request) {
@@ -42,6 +80,18 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.fail(w, r, err)
 		return
+	}
+	// faas-cli writes usage=1, the gateway usage=false.
+	if wanted, _ := strconv.ParseBool(r.URL.Query().Get("usage")); wanted {
+		if meter, ok := s.backend.(backend.Meter); ok {
+			usage, err := meter.Usage(r.Context(), name)
+			if err == nil {
+				function.Usage = &usage
+			} else {
+				// The rest of the status is right without it.
+				w.Header().Add(MissingHeader, "usage: "+oneLine(err.Error()))
+			}
+		}
 	}
 	s.writeJSON(w, r, function)
 }
@@ -98,14 +148,20 @@ func (s *server) delete(w http.ResponseWriter, r *http.Request) {
 	if err == nil && request.FunctionName == "" {
 		err = backend.Errorf(backend.ErrInvalid, "functionName is missing")
 	}
+	var name backend.Name
 	if err == nil {
-		err = s.act(r, request.FunctionName, request.Namespace, s.backend.Delete)
+		err = s.act(r, request.FunctionName, request.Namespace, func(ctx context.Context, n backend.Name) error {
+			name = n
+			// Once begun it goes on to its end, as a deployment does.
+			return s.backend.Delete(context.WithoutCancel(ctx), n)
+		})
 	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	s.log.Info("deleted", "function", request.FunctionName)
+	s.functions.forget(name)
+	s.log.Info("deleted", "function", name.Function, "namespace", name.Namespace)
 	w.WriteHeader(http.StatusAccepted)
 }
 

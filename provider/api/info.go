@@ -13,9 +13,15 @@ import (
 // gatewayInfo is what a gateway answers at /system/info, around what its
 // provider answered there.
 type gatewayInfo struct {
-	Provider types.ProviderInfo `json:"provider"`
+	Provider providerInfo       `json:"provider"`
 	Version  *types.VersionInfo `json:"version"`
 	Arch     string             `json:"arch"`
+}
+
+// providerInfo is faas-provider's with what a federation is made of.
+type providerInfo struct {
+	types.ProviderInfo
+	Parts []backend.Part `json:"parts,omitempty"`
 }
 
 // info tells what this provider is. A gateway asks for ProviderInfo. faas-cli
@@ -25,7 +31,10 @@ type gatewayInfo struct {
 // as by a gateway.
 func (s *server) info(w http.ResponseWriter, r *http.Request) {
 	version := &types.VersionInfo{Release: s.opts.Version, SHA: s.opts.SHA}
-	provider := types.ProviderInfo{Name: "faas-lambda", Orchestration: s.orchestration(), Version: version}
+	provider := providerInfo{ProviderInfo: types.ProviderInfo{Name: "faas-lambda", Orchestration: s.orchestration(), Version: version}}
+	if b, ok := s.backend.(backend.Composer); ok {
+		provider.Parts = b.Parts()
+	}
 	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("X-Forwarded-Host") != ""
 	if strings.HasPrefix(r.UserAgent(), "faas-cli/") && !forwarded {
 		s.writeJSON(w, r, gatewayInfo{Provider: provider, Version: version, Arch: machine()})
@@ -50,16 +59,4 @@ func machine() string {
 		return "aarch64"
 	}
 	return runtime.GOARCH
-}
-
-func (s *server) listNamespaces(w http.ResponseWriter, r *http.Request) {
-	namespaces, err := s.namespaces(r.Context())
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	if namespaces == nil {
-		namespaces = []string{}
-	}
-	s.writeJSON(w, r, namespaces)
 }

@@ -18,21 +18,26 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// internal marks an answer that a function did not make. The value is that of
-// faas-provider's own proxy.
-const internal = "X-OpenFaaS-Internal"
+// callHeader carries the id of an invocation through gateway, provider and
+// function, and back.
+const callHeader = "X-Call-Id"
 
 var invokeMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodHead}
 
 // invoke sends the request to a function and its answer, as it comes, back.
 // When the client goes, the request's context ends and with it the invocation.
 func (s *server) invoke(w http.ResponseWriter, r *http.Request) {
+	s.forward(w, r, outgoing(r, "/function/", mux.Vars(r)["name"]))
+}
+
+// forward sends out, made of r, to the function that r names, and copies what it
+// answers.
+func (s *server) forward(w http.ResponseWriter, r, out *http.Request) {
 	start := time.Now()
-	out := outgoing(r, mux.Vars(r)["name"])
-	w.Header().Set("X-Call-Id", out.Header.Get("X-Call-Id"))
+	w.Header().Set(callHeader, out.Header.Get(callHeader))
 	answer, err := s.answer(out, mux.Vars(r)["name"])
 	if err != nil {
-		w.Header().Set(internal, "proxy")
+		w.Header().Set(backend.InternalHeader, "proxy") // the value that faas-provider's proxy writes
 		w.Header().Set("X-Duration-Seconds", seconds(start))
 		if status(err) == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", strings.Join(invokeMethods, ", "))
@@ -57,7 +62,7 @@ func (s *server) invoke(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := stream(w, answer.Body); err != nil {
 		if r.Context().Err() == nil {
-			s.log.Error("answer cut short", "function", mux.Vars(r)["name"], "call", header.Get("X-Call-Id"), "error", err)
+			s.log.Error("answer cut short", "function", mux.Vars(r)["name"], "call", header.Get(callHeader), "error", err)
 		}
 		// The status is sent, so closing the connection is the one way
 		// left to tell the client that the answer is not complete.
@@ -74,10 +79,13 @@ func (s *server) answer(r *http.Request, raw string) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	count := s.functions.begin(name)
 	answer, err := s.backend.Invoke(r.Context(), name, r)
 	if err != nil {
+		count.failed(err)
 		return nil, err
 	}
+	answer.Body = count.body(answer)
 	if answer.StatusCode < 200 || answer.StatusCode > 999 {
 		s.closeBody(answer.Body)
 		return nil, &backend.FunctionError{Type: "Function.InvalidStatus", Message: fmt.Sprintf("function answered with status %d", answer.StatusCode)}
@@ -93,9 +101,9 @@ func (s *server) closeBody(body io.Closer) {
 
 // outgoing returns the request as the function shall see it: the path after the
 // function's name byte for byte, the headers that faas-provider's proxy adds.
-func outgoing(r *http.Request, function string) *http.Request {
+func outgoing(r *http.Request, route, function string) *http.Request {
 	out := r.Clone(r.Context())
-	path := strings.TrimPrefix(rawPath(r), "/function/"+function)
+	path := strings.TrimPrefix(rawPath(r), route+function)
 	if path == "" {
 		path = "/"
 	}
@@ -103,8 +111,8 @@ func outgoing(r *http.Request, function string) *http.Request {
 	if decoded, err := url.PathUnescape(path); err == nil {
 		out.URL.Path = decoded
 	}
-	if out.Header.Get("X-Call-Id") == "" {
-		out.Header.Set("X-Call-Id", callID())
+	if out.Header.Get(callHeader) == "" {
+		out.Header.Set(callHeader, callID())
 	}
 	if out.Header.Get("X-Forwarded-Host") == "" && r.Host != "" {
 		out.Header.Set("X-Forwarded-Host", r.Host)

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are the two that OpenFaaS' dashboards know of a provider, in a
-// registry of their own. Every label has a bounded set of values: path is the
+// metrics are the two that OpenFaaS' dashboards know of a provider, in the
+// registry that /metrics serves. Every label has a bounded set of values: path is the
 // route, never what the client wrote.
 type metrics struct {
 	registry *prometheus.Registry
@@ -19,10 +19,10 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newMetrics() *metrics {
+func newMetrics(registry *prometheus.Registry) *metrics {
 	labels := []string{"code", "method", "path"}
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: registry,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "provider_http_requests_total", Help: "Total number of HTTP requests.",
 		}, labels),

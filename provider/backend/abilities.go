@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/openfaas/faas-provider/logs"
 	"github.com/openfaas/faas-provider/types"
@@ -70,8 +71,43 @@ type Checker interface {
 // Completer is the ability to add to what a List could not tell, in the
 // answer's headers: which parts of a federation are missing from it.
 type Completer interface {
-	// ListPartly is List with what is missing: a reason by the part's name.
-	ListPartly(ctx context.Context, namespace string) (functions []types.FunctionStatus, missing map[string]string, err error)
+	// ListPartly is List with what has to be known about the list.
+	ListPartly(ctx context.Context, namespace string) ([]types.FunctionStatus, Gaps, error)
+}
+
+// Gaps is what is wrong with a list that is correct otherwise.
+type Gaps struct {
+	Missing    map[string]string   // parts that could not be asked: a reason by the part's name
+	Duplicates map[string][]string // functions found in more than one part: the parts, the one that counts first
+}
+
+// Composer is the ability to say what a backend is made of, for /system/info.
+// It answers from what is known already.
+type Composer interface {
+	Parts() []Part
+}
+
+// Part is one of the backends that another one is made of.
+type Part struct {
+	Name          string `json:"name"`
+	Orchestration string `json:"orchestration"`
+	State         string `json:"state"` // "up", or why it is not
+	Functions     int    `json:"functions"`
+}
+
+// Accountant is the ability to count what a function consumed since a time, in
+// the units that its platform bills. It may lag behind by some minutes.
+// ErrNotFound when there is no such function.
+type Accountant interface {
+	Consumption(ctx context.Context, name Name, since time.Time) (Consumption, error)
+}
+
+// Consumption is what a platform bills. Its units are those of Lambda's price
+// list (aws.amazon.com/lambda/pricing): requests, and seconds of run time times
+// gigabytes of configured memory.
+type Consumption struct {
+	Requests  uint64
+	GBSeconds float64
 }
 
 // AsyncHeader, with the value "Event", asks for an invocation whose answer

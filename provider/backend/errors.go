@@ -17,6 +17,7 @@ var (
 	ErrThrottled   = errors.New("too many requests")       // nothing was done; asking again later is right
 	ErrTimeout     = errors.New("timed out")               // the function, or a step of a deployment, took too long
 	ErrUnavailable = errors.New("temporarily unavailable") // something behind the backend does not answer
+	ErrUnreachable = errors.New("unreachable")             // the platform cannot be reached at all, and nothing was sent to it
 	ErrUnsupported = errors.New("not supported")           // the backend lacks the ability
 )
 
@@ -72,3 +73,32 @@ type Throttled struct {
 
 func (e *Throttled) Error() string   { return e.Err.Error() }
 func (e *Throttled) Unwrap() []error { return []error{ErrThrottled, e.Err} }
+
+// notBegun is an error of an invocation that no function has seen.
+type notBegun struct{ error }
+
+func (e notBegun) Unwrap() error { return e.error }
+
+// AsNotBegun returns err as one of which NotBegun is true, its text unchanged.
+func AsNotBegun(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notBegun{err}
+}
+
+// NotBegun tells whether err means that no function has seen the invocation, so
+// that it may be sent somewhere else: it was throttled or refused as too large,
+// or nothing was sent.
+func NotBegun(err error) bool {
+	var known notBegun
+	return errors.As(err, &known) || errors.Is(err, ErrThrottled) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrUnreachable)
+}
+
+// NotBegunHeader, with the value "true", marks an answer that says so over HTTP,
+// where the status code alone does not.
+const NotBegunHeader = "X-Faas-Lambda-Not-Begun"
+
+// InternalHeader marks an answer to an invocation that no function made. It is
+// faas-provider's (its proxy writes it), and so OpenFaaS' gateway knows it.
+const InternalHeader = "X-OpenFaaS-Internal"

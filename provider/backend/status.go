@@ -47,3 +47,33 @@ func MinReplicas(d types.FunctionDeployment) uint64 {
 	}
 	return 1
 }
+
+// SecretValue returns the bytes of a secret: RawValue when it is there, because
+// clients trim Value and cannot put binary data into it.
+func SecretValue(s types.Secret) []byte {
+	if len(s.RawValue) > 0 {
+		return s.RawValue
+	}
+	return []byte(s.Value)
+}
+
+// DeploymentOf returns the deployment that a status was made from, as far as it
+// tells: all of it but a label "faas_function" that was deployed, which every
+// function has.
+func DeploymentOf(s types.FunctionStatus) types.FunctionDeployment {
+	d := types.FunctionDeployment{
+		Service: s.Name, Namespace: s.Namespace, Image: s.Image, EnvProcess: s.EnvProcess, EnvVars: s.EnvVars,
+		Constraints: s.Constraints, Secrets: s.Secrets, Limits: s.Limits, Requests: s.Requests,
+		ReadOnlyRootFilesystem: s.ReadOnlyRootFilesystem,
+	}
+	if s.Labels != nil && len(*s.Labels) > 0 {
+		labels := maps.Clone(*s.Labels)
+		delete(labels, FunctionLabel)
+		d.Labels = &labels
+	}
+	if s.Annotations != nil && len(*s.Annotations) > 0 {
+		annotations := maps.Clone(*s.Annotations)
+		d.Annotations = &annotations
+	}
+	return d
+}

@@ -26,6 +26,12 @@ type Subject struct {
 	Backend   backend.Backend
 	Namespace string // one that exists
 	Image     string // of a function that answers with the request's body and Content-Type
+	// Prints is a part of what that function prints at an invocation; empty
+	// when it prints nothing.
+	Prints string
+	// Must are the abilities that the backend has to have. Those that it has
+	// besides are tested too, unless it answers that they are not supported.
+	Must []Ability
 }
 
 // Run runs the suite. open is called for every case, which cleans up after
@@ -45,6 +51,13 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"invoke answers after deploy returns", invoke},
 		{"scale is remembered", scale},
 		{"deployments at once leave one of them", concurrent},
+		{"namespaces are kept apart", namespaces},
+		{"secrets are kept, and never told", secrets},
+		{"logs are read back", readLogs},
+		{"logs are followed", followLogs},
+		{"usage and consumption are of functions that exist", usage},
+		{"an invocation that nobody waits for is taken", async},
+		{"a backend that works says so", check},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 	}
@@ -222,7 +235,7 @@ func invoke(t *testing.T, s Subject) {
 }
 
 func scale(t *testing.T, s Subject) {
-	scaler, ok := s.Backend.(backend.Scaler)
+	scaler, ok := can[backend.Scaler](t, s, Scale)
 	if !ok {
 		return
 	}
