@@ -110,7 +110,7 @@ type Consumption struct {
 	GBSeconds float64
 }
 
-// AsyncHeader, with the value "Event", asks for an invocation whose answer
+// AsyncHeader is a header that, with the value "Event", asks for an invocation whose answer
 // nobody waits for: Invoke returns 202 as soon as the platform has taken it. The
 // name is that of Lambda's own API (Invoke, X-Amz-Invocation-Type) without the
 // vendor's prefix.

@@ -95,7 +95,7 @@ func NotBegun(err error) bool {
 	return errors.As(err, &known) || errors.Is(err, ErrThrottled) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrUnreachable)
 }
 
-// NotBegunHeader, with the value "true", marks an answer that says so over HTTP,
+// NotBegunHeader is a header that, with the value "true", marks an answer that says so over HTTP,
 // where the status code alone does not.
 const NotBegunHeader = "X-Faas-Lambda-Not-Begun"
 
