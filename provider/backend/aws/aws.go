@@ -20,7 +20,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
@@ -38,20 +37,37 @@ type Options struct {
 	MaxIdleConns  int           // kept open to AWS; 0 is the SDK's default
 	Logger        *slog.Logger  // nil discards
 
+	// CodeBucket is the bucket of what Lambda's API does not take: packages
+	// over 50 MB, long bodies, long records. Empty means
+	// faas-lambda-ACCOUNT-REGION, which is made when it is needed; "none"
+	// means that there is none.
+	CodeBucket string
+
+	// Accounts say where the functions of a namespace are, beside what the
+	// namespace's own annotations say.
+	Accounts map[string]AccountOptions
+
+	// AdoptPattern is a pattern as of path.Match for the names of Lambda
+	// functions that somebody else made and that are served too. Empty means
+	// those alone that have the tag faas-lambda:adopt.
+	AdoptPattern string
+
 	// Endpoint makes the backend call one address with the credentials below
 	// and nothing from the environment. When it is empty, region, credentials
 	// and endpoint come from where the SDK looks for them.
 	Endpoint, Region, AccessKey, SecretKey string
 }
 
-// Backend is the functions of one AWS account in one region. Open makes one.
+// Backend is the functions of one or several AWS accounts and regions, by
+// namespace. Open makes one.
 type Backend struct {
-	opts    Options
-	lambda  *lambda.Client // of the control plane
-	invoker *lambda.Client // of invocations, which are not repeated
-	cache   cache
-	busy    busy
-	log     *slog.Logger
+	opts     Options
+	config   aws.Config
+	home     *account // of the default namespace, and of what is kept of all
+	accounts accounts
+	cache    cache
+	busy     busy
+	log      *slog.Logger
 }
 
 var (
@@ -70,12 +86,8 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.lambda = lambda.NewFromConfig(cfg, func(o *lambda.Options) {
-		if opts.Endpoint != "" {
-			o.BaseEndpoint = aws.String(opts.Endpoint)
-		}
-	})
-	b.invoker = lambda.New(b.lambda.Options(), func(o *lambda.Options) { o.Retryer = invokeRetryer() })
+	b.config = cfg
+	b.home = b.accounts.get(cfg, opts.Accounts[opts.Namespace], opts)
 	return b, nil
 }
 
@@ -95,6 +107,8 @@ func load(ctx context.Context, opts Options) (aws.Config, error) {
 			Region:      opts.Region,
 			Credentials: credentials.NewStaticCredentialsProvider(opts.AccessKey, opts.SecretKey, ""),
 			HTTPClient:  plainBodies{client},
+			// Of every service: the embedded AWS tells them apart.
+			BaseEndpoint: aws.String(opts.Endpoint),
 		}, nil
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))

@@ -32,11 +32,16 @@ type cache struct {
 	all      []types.FunctionStatus
 	allAt    time.Time
 	statuses map[backend.Name]cachedStatus
-	invoked  map[backend.Name]time.Time // when a function was last known to be ours
+	targets  map[backend.Name]cachedTarget // where functions known to be ours are invoked
 }
 
 type cachedStatus struct {
 	status types.FunctionStatus
+	at     time.Time
+}
+
+type cachedTarget struct {
+	target target
 	at     time.Time
 }
 
@@ -55,7 +60,7 @@ func (c *cache) forget(name backend.Name) {
 	c.turns++
 	c.allAt = time.Time{}
 	delete(c.statuses, name)
-	delete(c.invoked, name)
+	delete(c.targets, name)
 }
 
 func (c *cache) list() ([]types.FunctionStatus, bool) {
@@ -89,18 +94,28 @@ func (c *cache) keepStatus(turn uint64, name backend.Name, status types.Function
 		return
 	}
 	if c.statuses == nil || len(c.statuses) > maxCached {
-		c.statuses, c.invoked = map[backend.Name]cachedStatus{}, map[backend.Name]time.Time{}
+		c.statuses = map[backend.Name]cachedStatus{}
 	}
-	now := time.Now()
-	c.statuses[name] = cachedStatus{status, now}
-	c.invoked[name] = now
+	c.statuses[name] = cachedStatus{status, time.Now()}
 }
 
-// known tells whether a function is known to be one of ours, so that invoking it
-// costs no other call.
-func (c *cache) known(name backend.Name) bool {
+func (c *cache) keepTarget(turn uint64, name backend.Name, t target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	at, ok := c.invoked[name]
-	return ok && time.Since(at) <= acquaintance
+	if turn != c.turns {
+		return
+	}
+	if c.targets == nil || len(c.targets) > maxCached {
+		c.targets = map[backend.Name]cachedTarget{}
+	}
+	c.targets[name] = cachedTarget{t, time.Now()}
+}
+
+// known returns where a function known to be one of ours is invoked, so that
+// invoking it costs no other call.
+func (c *cache) known(name backend.Name) (target, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.targets[name]
+	return t.target, ok && time.Since(t.at) <= acquaintance
 }

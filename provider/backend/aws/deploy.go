@@ -96,7 +96,7 @@ func (b *Backend) create(ctx context.Context, p plan, pkg Package) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.lambda.CreateFunction(ctx, &lambda.CreateFunctionInput{
+	_, err = b.home.lambda.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName:  &p.function,
 		Role:          &p.role,
 		Runtime:       lambdatypes.RuntimeProvidedal2023,
@@ -149,7 +149,7 @@ func (b *Backend) undoCreate(ctx context.Context, p plan, tags map[string]string
 	if made, err := b.made(ctx, p, tags); err != nil || !made {
 		return err
 	}
-	_, err := b.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &p.function})
+	_, err := b.home.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &p.function})
 	return awsError("delete function "+p.name.String(), err)
 }
 
@@ -188,7 +188,7 @@ func (b *Backend) configure(ctx context.Context, name backend.Name, function str
 	if from.equal(to) {
 		return false, nil
 	}
-	_, err := b.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+	_, err := b.home.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &function,
 		Role:         &to.role,
 		MemorySize:   &to.memory,
@@ -212,7 +212,7 @@ func (b *Backend) upload(ctx context.Context, p plan, pkg Package, current *foun
 	if err != nil {
 		return err
 	}
-	_, err = b.lambda.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
+	_, err = b.home.lambda.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
 		FunctionName: &p.function, ZipFile: code, Architectures: architectures(p.arch),
 	})
 	if err != nil {
@@ -247,6 +247,6 @@ func (b *Backend) Delete(ctx context.Context, name backend.Name) error {
 		return err
 	}
 	defer b.cache.forget(name)
-	_, err = b.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: current.config.FunctionName})
+	_, err = b.home.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: current.config.FunctionName})
 	return awsError("delete function "+name.String(), err)
 }

@@ -20,7 +20,7 @@ import (
 // Invoke implements backend.Invoker: the request becomes one event, and the
 // answer comes as a stream that begins with its status and headers.
 func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request) (*http.Response, error) {
-	function, err := b.invocable(ctx, name)
+	to, err := b.target(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,9 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	out, err := b.invoker.InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{FunctionName: &function, Payload: payload}, ownProtocol)
+	out, err := to.account.invoker.InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{
+		FunctionName: &to.function, Qualifier: to.qualifierPtr(), Payload: payload,
+	}, ownProtocol)
 	if err != nil {
 		cancel()
 		return nil, b.refused(doing, name, err)
@@ -46,20 +48,6 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 	answer := m.response(s)
 	answer.Request = r
 	return answer, nil
-}
-
-// invocable returns the name in Lambda of a function of ours: the functions of
-// others in the same account are not for everyone who can reach the provider.
-func (b *Backend) invocable(ctx context.Context, name backend.Name) (string, error) {
-	function, err := lambdaName(name)
-	if err != nil || name.Namespace != b.opts.Namespace {
-		return "", backend.NotFound(name)
-	}
-	if b.cache.known(name) {
-		return function, nil
-	}
-	_, err = b.Status(ctx, name)
-	return function, err
 }
 
 // refused is what it means that Lambda did not accept an invocation.

@@ -22,9 +22,15 @@ const readers = 8
 
 // found is a function of ours as AWS has it.
 type found struct {
-	config lambdatypes.FunctionConfiguration
-	tags   map[string]string
+	account *account
+	name    backend.Name
+	config  lambdatypes.FunctionConfiguration
+	tags    map[string]string
+	adopted bool // made by somebody else, and served as it is
 }
+
+// function is its name in Lambda.
+func (f *found) function() string { return aws.ToString(f.config.FunctionName) }
 
 // get returns one function from AWS; ErrNotFound when there is none. A function
 // of that name that somebody else made is an ErrConflict: it is never touched.
@@ -33,7 +39,7 @@ func (b *Backend) get(ctx context.Context, name backend.Name) (*found, error) {
 	if err != nil || name.Namespace != b.opts.Namespace {
 		return nil, backend.NotFound(name) // such a function cannot exist
 	}
-	out, err := b.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &function})
+	out, err := b.home.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &function})
 	var missing *lambdatypes.ResourceNotFoundException
 	switch {
 	case errors.As(err, &missing):
@@ -47,7 +53,7 @@ func (b *Backend) get(ctx context.Context, name backend.Name) (*found, error) {
 	case !ours(out.Tags):
 		return nil, backend.Errorf(backend.ErrConflict, "Lambda function %s was not made by faas-lambda: it is left alone", function)
 	}
-	return &found{config: *out.Configuration, tags: out.Tags}, nil
+	return &found{account: b.home, name: name, config: *out.Configuration, tags: out.Tags}, nil
 }
 
 // Status implements backend.Reader.
@@ -56,10 +62,7 @@ func (b *Backend) Status(ctx context.Context, name backend.Name) (types.Function
 		return status, nil
 	}
 	turn := b.cache.turn()
-	f, err := b.get(ctx, name)
-	if errors.Is(err, backend.ErrConflict) {
-		err = backend.NotFound(name) // no function of OpenFaaS
-	}
+	f, err := b.find(ctx, name)
 	if err != nil {
 		return types.FunctionStatus{}, err
 	}
@@ -69,6 +72,21 @@ func (b *Backend) Status(ctx context.Context, name backend.Name) (types.Function
 	}
 	b.cache.keepStatus(turn, name, status)
 	return status, nil
+}
+
+// find is get for those who only read: a function that somebody else made is
+// not there. It remembers where the function is invoked.
+func (b *Backend) find(ctx context.Context, name backend.Name) (*found, error) {
+	turn := b.cache.turn()
+	f, err := b.get(ctx, name)
+	if errors.Is(err, backend.ErrConflict) {
+		err = backend.NotFound(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.cache.keepTarget(turn, name, f.target())
+	return f, nil
 }
 
 // List implements backend.Reader.
@@ -81,7 +99,7 @@ func (b *Backend) List(ctx context.Context, namespace string) ([]types.FunctionS
 	}
 	turn := b.cache.turn()
 	var configs []lambdatypes.FunctionConfiguration
-	pages := lambda.NewListFunctionsPaginator(b.lambda, &lambda.ListFunctionsInput{})
+	pages := lambda.NewListFunctionsPaginator(b.home.lambda, &lambda.ListFunctionsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -106,7 +124,7 @@ func (b *Backend) withTags(ctx context.Context, configs []lambdatypes.FunctionCo
 	for i, config := range configs {
 		functions[i].config = config
 		group.Go(func() error {
-			out, err := b.lambda.ListTags(ctx, &lambda.ListTagsInput{Resource: config.FunctionArn})
+			out, err := b.home.lambda.ListTags(ctx, &lambda.ListTagsInput{Resource: config.FunctionArn})
 			var missing *lambdatypes.ResourceNotFoundException
 			if errors.As(err, &missing) {
 				return nil // deleted meanwhile, so without tags and not ours

@@ -61,7 +61,7 @@ func (b *Backend) ready(ctx context.Context, function string) error {
 	defer cancel()
 	doing := "wait for function " + function
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		c, err := b.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
+		c, err := b.home.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
 		if err != nil {
 			return awsError(doing, err)
 		}
@@ -89,13 +89,13 @@ func (b *Backend) ready(ctx context.Context, function string) error {
 func (b *Backend) retag(ctx context.Context, name backend.Name, arn string, have, want map[string]string) error {
 	stale, changed := difference(have, want)
 	if len(changed) > 0 {
-		_, err := b.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: changed})
+		_, err := b.home.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: changed})
 		if err != nil {
 			return awsError("record function "+name.String(), err)
 		}
 	}
 	if len(stale) > 0 {
-		_, err := b.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: &arn, TagKeys: stale})
+		_, err := b.home.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: &arn, TagKeys: stale})
 		if err != nil {
 			return awsError("record function "+name.String(), err)
 		}

@@ -1,0 +1,181 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// AccountOptions say where the functions of a namespace are.
+type AccountOptions struct {
+	AssumeRole string // ARN of the role to act in; empty for the provider's own
+	Region     string // empty for the provider's own
+	Role       string // ARN that functions run as; empty for Options.Role
+}
+
+// account is one AWS account in one region, through one identity: the clients
+// by which the functions of one or more namespaces are reached. Its methods may
+// be called concurrently.
+type account struct {
+	key     AccountOptions
+	role    string         // that functions run as
+	config  aws.Config     // for clients of other services: credentials, region, endpoint
+	lambda  *lambda.Client // of the control plane
+	invoker *lambda.Client // of invocations, which are not repeated
+	s3      *s3.Client
+	tagging *resourcegroupstaggingapi.Client
+	sts     *sts.Client
+	events  *eventbridge.Client
+	sns     *sns.Client
+	logs    *cloudwatchlogs.Client
+
+	wanted  string     // name of the bucket by configuration
+	mu      sync.Mutex // guards id and ensured
+	id      string     // twelve digits, once asked for
+	ensured string     // name of the bucket, once it is known to be there
+}
+
+// newAccount makes the clients for key. It calls no service.
+func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
+	if key.Region != "" {
+		cfg.Region = key.Region
+	}
+	if key.AssumeRole != "" {
+		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), key.AssumeRole, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "faas-lambda"
+		}))
+	}
+	a := &account{
+		key: key, role: opts.Role, config: cfg, wanted: opts.CodeBucket,
+		lambda:  lambda.NewFromConfig(cfg),
+		tagging: resourcegroupstaggingapi.NewFromConfig(cfg),
+		sts:     sts.NewFromConfig(cfg),
+		events:  eventbridge.NewFromConfig(cfg),
+		sns:     sns.NewFromConfig(cfg),
+		logs:    cloudwatchlogs.NewFromConfig(cfg),
+		// A bucket as the host's first label needs AWS's own name server.
+		s3: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+	}
+	if key.Role != "" {
+		a.role = key.Role
+	}
+	a.invoker = lambda.New(a.lambda.Options(), func(o *lambda.Options) { o.Retryer = invokeRetryer() })
+	return a
+}
+
+// accounts are the accounts in use, each made when it is first needed.
+type accounts struct {
+	mu   sync.Mutex // guards made
+	made map[AccountOptions]*account
+}
+
+// get returns the account of key.
+func (c *accounts) get(cfg aws.Config, key AccountOptions, opts Options) *account {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.made[key]
+	if a == nil {
+		if c.made == nil {
+			c.made = map[AccountOptions]*account{}
+		}
+		a = newAccount(cfg, key, opts)
+		c.made[key] = a
+	}
+	return a
+}
+
+// accountID returns the account's twelve digits.
+func (a *account) accountID(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	id := a.id
+	a.mu.Unlock()
+	if id != "" {
+		return id, nil
+	}
+	out, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", awsError("ask AWS for the account", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.id = aws.ToString(out.Account)
+	return a.id, nil
+}
+
+// noBucket as Options.CodeBucket means that nothing is kept in S3.
+const noBucket = "none"
+
+// bucket returns the bucket of what is too large for Lambda's own API: code,
+// bodies and records. The one named by configuration must be there; the default
+// one, faas-lambda-ACCOUNT-REGION, is made when it is missing.
+func (a *account) bucket(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	name := a.ensured
+	a.mu.Unlock()
+	if name != "" {
+		return name, nil
+	}
+	if a.wanted == noBucket {
+		return "", backend.Errorf(backend.ErrInvalid, "keep in S3: the provider has no bucket: set code_bucket")
+	}
+	name = a.wanted
+	if name == "" {
+		id, err := a.accountID(ctx)
+		if err != nil {
+			return "", err
+		}
+		name = "faas-lambda-" + id + "-" + a.config.Region
+	}
+	if err := a.ensureBucket(ctx, name); err != nil {
+		return "", err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ensured = name
+	return name, nil
+}
+
+func (a *account) ensureBucket(ctx context.Context, name string) error {
+	doing := "find bucket " + name
+	_, err := a.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})
+	if err == nil {
+		return nil
+	}
+	if !httpStatus(err, http.StatusNotFound) {
+		return awsError(doing, err)
+	}
+	if a.wanted != "" {
+		return backend.Errorf(backend.ErrInvalid, "%s: it does not exist: make it, or leave code_bucket empty", doing)
+	}
+	in := &s3.CreateBucketInput{Bucket: &name}
+	if a.config.Region != "us-east-1" { // S3's own default, which it does not take by name
+		in.CreateBucketConfiguration = &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(a.config.Region)}
+	}
+	_, err = a.s3.CreateBucket(ctx, in)
+	var mine *s3types.BucketAlreadyOwnedByYou
+	if err != nil && !errors.As(err, &mine) {
+		return awsError("make bucket "+name, err)
+	}
+	return nil
+}
+
+// httpStatus tells whether AWS answered with that status.
+func httpStatus(err error, status int) bool {
+	var answer *awshttp.ResponseError
+	return errors.As(err, &answer) && answer.HTTPStatusCode() == status
+}

@@ -1,0 +1,46 @@
+package aws
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// target is where an invocation goes.
+type target struct {
+	account   *account
+	function  string // name in Lambda
+	qualifier string // empty for the unpublished function
+	adopted   bool   // made by somebody else: it knows nothing of our envelope
+}
+
+// qualifierPtr is the qualifier as the SDK wants it: nil for none.
+func (t target) qualifierPtr() *string {
+	if t.qualifier == "" {
+		return nil
+	}
+	return aws.String(t.qualifier)
+}
+
+// target returns where an invocation of a function goes: the functions of others
+// in the same account are not for everyone who can reach the provider.
+func (b *Backend) target(ctx context.Context, name backend.Name) (target, error) {
+	if t, ok := b.cache.known(name); ok {
+		return t, nil
+	}
+	f, err := b.find(ctx, name)
+	if err != nil {
+		return target{}, err
+	}
+	return f.target(), nil
+}
+
+func (f *found) target() target {
+	return target{account: f.account, function: f.function(), qualifier: f.qualifier(), adopted: f.adopted}
+}
+
+// qualifier is what invocations of the function name beside it: its published
+// alias, or nothing.
+func (f *found) qualifier() string { return "" }
