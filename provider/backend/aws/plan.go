@@ -58,10 +58,11 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 	if err := checkResources(d); err != nil {
 		return p, err
 	}
-	if d.Limits != nil && d.Limits.Memory != "" {
-		if p.memory, err = megabytes(d.Limits.Memory); err != nil {
-			return p, backend.Errorf(backend.ErrInvalid, "limits.memory: %w", err)
-		}
+	if p.memory, err = memory(d, b.opts.Memory); err != nil {
+		return p, err
+	}
+	if p.arch, err = architecture(d.Constraints, b.opts.Arch); err != nil {
+		return p, err
 	}
 	// What is wrong with these is known before the image is.
 	if p.timeout, err = timeout(d.EnvVars, nil, b.opts.Timeout); err != nil {
@@ -93,6 +94,61 @@ func checkResources(d types.FunctionDeployment) error {
 		return err
 	}
 	return check("requests", d.Requests)
+}
+
+// memory returns the MB that a function gets: its limit, else its request, else
+// fallback, and more where the processors asked for come with more.
+func memory(d types.FunctionDeployment, fallback int) (int, error) {
+	limits, requests := d.Limits, d.Requests
+	if limits == nil {
+		limits = &types.FunctionResources{}
+	}
+	if requests == nil {
+		requests = &types.FunctionResources{}
+	}
+	mb := fallback
+	for _, q := range []struct{ field, value string }{{"requests.memory", requests.Memory}, {"limits.memory", limits.Memory}} {
+		if q.value == "" {
+			continue
+		}
+		var err error
+		if mb, err = megabytes(q.value); err != nil {
+			return 0, backend.Errorf(backend.ErrInvalid, "%s: %w", q.field, err)
+		}
+	}
+	for _, q := range []struct{ field, value string }{{"requests.cpu", requests.CPU}, {"limits.cpu", limits.CPU}} {
+		if q.value == "" {
+			continue
+		}
+		needs, err := cpuMegabytes(q.value)
+		if err != nil {
+			return 0, backend.Errorf(backend.ErrInvalid, "%s: %w", q.field, err)
+		}
+		mb = max(mb, needs)
+	}
+	return mb, nil
+}
+
+// architecture returns what a constraint such as arch=arm64 or
+// kubernetes.io/arch==amd64 asks for, else fallback. Other constraints are about
+// nodes, which Lambda does not have.
+func architecture(constraints []string, fallback string) (string, error) {
+	for _, constraint := range constraints {
+		key, value, ok := strings.Cut(constraint, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(strings.TrimPrefix(value, "="))
+		if !ok || key != "arch" && key != "kubernetes.io/arch" && key != "beta.kubernetes.io/arch" {
+			continue
+		}
+		switch value {
+		case "amd64", "x86_64":
+			fallback = "amd64"
+		case "arm64", "aarch64":
+			fallback = "arm64"
+		default:
+			return "", backend.Errorf(backend.ErrInvalid, "constraint %q: Lambda offers amd64 and arm64", constraint)
+		}
+	}
+	return fallback, nil
 }
 
 // maxTimeout is Lambda's.

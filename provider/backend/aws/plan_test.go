@@ -85,3 +85,40 @@ func TestTimeout(t *testing.T) {
 		t.Errorf("an image's hour gave %v", err)
 	}
 }
+
+func TestMemoryAndArchitecture(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		limits, requests *types.FunctionResources
+		constraints      []string
+		memory           int
+		arch             string
+	}{
+		{"nothing said", nil, nil, nil, 256, "amd64"},
+		{"the limit wins over the request", &types.FunctionResources{Memory: "512Mi"}, &types.FunctionResources{Memory: "1Gi"}, nil, 512, "amd64"},
+		{"the request alone", nil, &types.FunctionResources{Memory: "1Gi"}, nil, 1024, "amd64"},
+		{"a processor needs more", &types.FunctionResources{Memory: "512Mi", CPU: "1"}, nil, nil, 1769, "amd64"},
+		{"a processor needs less", &types.FunctionResources{Memory: "4Gi", CPU: "1"}, nil, nil, 4096, "amd64"},
+		{"requested processors", nil, &types.FunctionResources{CPU: "500m"}, nil, 885, "amd64"},
+		{"all processors", &types.FunctionResources{CPU: "6"}, nil, nil, 10240, "amd64"},
+		{"arm64", nil, nil, []string{"node=a", "kubernetes.io/arch == arm64"}, 256, "arm64"},
+		{"arm64, short", nil, nil, []string{"arch=arm64"}, 256, "arm64"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mb, err := memory(types.FunctionDeployment{Limits: c.limits, Requests: c.requests}, 256)
+			if err != nil || mb != c.memory {
+				t.Errorf("%d MB, %v, want %d", mb, err, c.memory)
+			}
+			arch, err := architecture(c.constraints, "amd64")
+			if err != nil || arch != c.arch {
+				t.Errorf("%s, %v, want %s", arch, err, c.arch)
+			}
+		})
+	}
+	if _, err := memory(types.FunctionDeployment{Limits: &types.FunctionResources{CPU: "7"}}, 256); err == nil {
+		t.Error("7 processors were taken")
+	}
+	if _, err := architecture([]string{"arch=s390x"}, "amd64"); err == nil {
+		t.Error("s390x was taken")
+	}
+}

@@ -3,6 +3,7 @@ package aws
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -55,10 +56,23 @@ const (
 	maxMemory = 10240
 )
 
-// megabytes returns s bytes as Lambda's MB, rounded up. Less than Lambda's least
+// megabytes returns s bytes as a memory size of Lambda. Less than Lambda's least
 // is its least: such a limit is common in OpenFaaS, and more memory than asked
 // for harms nobody.
 func megabytes(s string) (int, error) {
+	mb, err := wholeMegabytes(s)
+	if err != nil {
+		return 0, err
+	}
+	if mb > maxMemory {
+		return 0, fmt.Errorf("%q is more than the %d MB that Lambda offers", s, maxMemory)
+	}
+	return max(mb, minMemory), nil
+}
+
+// wholeMegabytes returns s bytes as Lambda's MB, rounded up; what is absurdly
+// much is some large number.
+func wholeMegabytes(s string) (int, error) {
 	value, err := parseQuantity(s)
 	if err != nil {
 		return 0, err
@@ -66,13 +80,42 @@ func megabytes(s string) (int, error) {
 	if value.Sign() <= 0 {
 		return 0, fmt.Errorf("%q is not more than zero", s)
 	}
-	value.Quo(value, power(1024, 2))
-	mb := new(big.Int).Div(value.Num(), value.Denom())
+	return ceiling(value.Quo(value, power(1024, 2))), nil
+}
+
+// memoryPerCPU is the MB of memory at which a function has one vCPU; more memory
+// means more of them, in proportion (docs.aws.amazon.com/lambda, "Configure
+// Lambda function memory": 1,769 MB is the equivalent of one vCPU). At the most
+// memory it is six.
+const (
+	memoryPerCPU = 1769
+	maxCPU       = 6
+)
+
+// cpuMegabytes returns the memory at which Lambda gives a function s processors.
+func cpuMegabytes(s string) (int, error) {
+	value, err := parseQuantity(s)
+	if err != nil {
+		return 0, err
+	}
+	if value.Sign() <= 0 {
+		return 0, fmt.Errorf("%q is not more than zero", s)
+	}
+	if value.Cmp(new(big.Rat).SetInt64(maxCPU)) > 0 {
+		return 0, fmt.Errorf("%q is more than the %d vCPUs that Lambda offers", s, maxCPU)
+	}
+	mb := ceiling(value.Mul(value, new(big.Rat).SetInt64(memoryPerCPU)))
+	return min(max(mb, minMemory), maxMemory), nil
+}
+
+// ceiling rounds a positive number up.
+func ceiling(value *big.Rat) int {
+	n := new(big.Int).Div(value.Num(), value.Denom())
 	if !value.IsInt() {
-		mb.Add(mb, big.NewInt(1))
+		n.Add(n, big.NewInt(1))
 	}
-	if mb.Cmp(big.NewInt(maxMemory)) > 0 {
-		return 0, fmt.Errorf("%q is more than the %d MB that Lambda offers", s, maxMemory)
+	if !n.IsInt64() {
+		return math.MaxInt
 	}
-	return max(int(mb.Int64()), minMemory), nil
+	return int(n.Int64())
 }
