@@ -43,7 +43,7 @@ func (d *Decoder) Read(r io.Reader, length int64) (*Event, error) {
 	case errors.Is(err, ErrInvalid):
 		return nil, err
 	case err == errFull && f.streamable():
-		return f.event(&streamed{w: w, base64: f.base64}, f.contentLength())
+		return f.event(&streamed{w: w, base64: f.base64}, f.bodyLength())
 	case err != nil || !f.isHTTP():
 		return raw(w, length), nil
 	}

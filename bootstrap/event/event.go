@@ -38,20 +38,6 @@ const (
 	ALB
 )
 
-// EnvelopeVersion is the version of the member "faasLambda" that this package
-// reads:
-//
-//	"faasLambda": {
-//	  "version": 1,
-//	  "multiValueHeaders": {"x-a": ["1", "2"]}
-//	}
-//
-// multiValueHeaders has every header with more than one value; its values go
-// before those joined by commas in "headers". When "isBase64Encoded" and
-// "faasLambda" come before "body", and "body" is the last member, the body is
-// streamed; in any other order it is held in memory.
-const EnvelopeVersion = 1
-
 // Event is a parsed event.
 type Event struct {
 	Shape  Shape
@@ -60,8 +46,9 @@ type Event struct {
 	Host   string
 	Remote string // the client's address
 	Header http.Header
-	Body   io.Reader // to be read to its end, or until it fails
+	Body   io.Reader // to be read to its end, or until it fails; nil with Fetch
 	Length int64     // of Body; -1 when unknown
+	Fetch  *Fetch    // where the body lies; nil when it is in the event
 
 	Multi bool // ALB: the answer's headers are multi-valued
 

@@ -109,7 +109,7 @@ func TestRead(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	long := strings.Repeat("x", 2*windowSize)
 	for name, event := range map[string]string{
-		"envelope of a later version": `{"version":"2.0",` + context + `,"faasLambda":{"version":2}}`,
+		"envelope of a later version": `{"version":"2.0",` + context + `,"faasLambda":{"version":3}}`,
 		"body is no string":           `{"version":"2.0",` + context + `,"body":{}}`,
 		"base64 that is none":         `{"version":"2.0",` + context + `,"isBase64Encoded":true,"body":"a"}`,
 		"streamed: not base64":        `{"version":"2.0",` + context + `,"headers":{},"isBase64Encoded":true,"faasLambda":{"version":1},"body":"` + long + `!"}`,

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
-	"strconv"
 	"strings"
 )
 
@@ -16,12 +15,16 @@ func (f *fields) event(body io.Reader, length int64) (*Event, error) {
 			return nil, err
 		}
 	}
+	body, length, fetch, err := f.envelope.bodyOf(body, length)
+	if err != nil {
+		return nil, err
+	}
 	e := &Event{
 		Shape: f.v1.shape, Multi: f.v1.multiHeaders, Method: f.method, Target: target(f.path, f.query), Remote: f.remote,
-		Header: make(http.Header, len(f.headers)+8), Body: body, Length: length,
+		Header: make(http.Header, len(f.headers)+8), Body: body, Length: length, Fetch: fetch,
 	}
 	switch {
-	case f.envelope != 0:
+	case f.envelope.version != 0:
 		e.Shape = Enveloped
 	case !f.isV1():
 		e.Shape = V2
@@ -40,8 +43,8 @@ func (f *fields) event(body io.Reader, length int64) (*Event, error) {
 	if e.Remote != "" {
 		e.Remote = net.JoinHostPort(e.Remote, "0")
 	}
-	if _, ok := e.Header["Content-Length"]; ok && length >= 0 {
-		e.Header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	if fetch == nil {
+		e.setLength()
 	}
 	return e, nil
 }

@@ -15,7 +15,7 @@ type fields struct {
 
 	version, method, path, remote string
 	query                         string // format 2.0: as it came
-	envelope                      int    // its version; 0: none
+	envelope                      envelope
 	headers                       map[string]string
 	multi                         map[string][]string // multiValueHeaders, of the envelope or of the event
 	cookies                       []string
@@ -127,7 +127,7 @@ func (f *fields) set(name string, v []byte) error {
 	case "requestContext":
 		return f.setContext(v)
 	case "faasLambda":
-		return f.setEnvelope(v)
+		return f.envelope.set(v, f)
 	}
 	return syntax(ok)
 }
@@ -185,23 +185,6 @@ func (f *fields) setContext(v []byte) error {
 	})
 }
 
-func (f *fields) setEnvelope(v []byte) error {
-	f.envelope = -1
-	err := members(v, func(name string, v []byte) error {
-		switch name {
-		case "version":
-			f.envelope, _ = strconv.Atoi(string(v))
-		case "multiValueHeaders":
-			return f.setMulti(v)
-		}
-		return nil
-	})
-	if err == nil && f.envelope != EnvelopeVersion {
-		err = fmt.Errorf("%w: faasLambda: version %d, this bootstrap reads version %d: deploy the function again", ErrInvalid, f.envelope, EnvelopeVersion)
-	}
-	return err
-}
-
 func (f *fields) setMulti(v []byte) error {
 	if isNull(v) {
 		return nil
@@ -230,16 +213,16 @@ func (f *fields) isV2() bool { return f.version == "2.0" && f.method != "" }
 // streamable reports whether the value being read is a body of which all is
 // known, so that it need not be held.
 func (f *fields) streamable() bool {
-	return f.current == "body" && f.envelope == EnvelopeVersion && f.sawBase64 && f.isV2() && f.headers != nil
+	return f.current == "body" && f.envelope.version > 0 && f.sawBase64 && f.isV2() && f.headers != nil
 }
 
 func (f *fields) bodyIn(w *window) []byte { return w.buf[f.body[0]:f.body[1]] }
 
-// contentLength is what the request's own header says, which goes for a body
-// whose length is not otherwise known: whoever sends it checks.
-func (f *fields) contentLength() int64 {
+// bodyLength is how long a body is that has not been read: what the request's own
+// header says, -1 without it. Whoever sends the body on checks.
+func (f *fields) bodyLength() int64 {
 	n, err := strconv.ParseInt(f.headers["content-length"], 10, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || f.envelope.body { // which has a length of its own
 		return -1
 	}
 	return n

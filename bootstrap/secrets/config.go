@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/bootstrap/dial"
 )
 
 // The variables of the function that configure this package; the provider sets
@@ -45,8 +47,7 @@ type config struct {
 	dir         string
 	region      string
 	endpoints   map[string]*url.URL // by service
-	proxy       *url.URL            // nil for none
-	noProxy     []string
+	proxy       dial.Proxy
 	credentials credentialSource
 }
 
@@ -146,16 +147,10 @@ func (c *config) parseAWS(vars map[string]string) error {
 		}
 		c.endpoints[service] = u
 	}
-	for _, name := range []string{"https_proxy", "HTTPS_PROXY"} {
-		if vars[name] != "" {
-			var err error
-			if c.proxy, err = parseProxy(vars[name]); err != nil {
-				errs = append(errs, invalid(name, err))
-			}
-		}
-	}
-	c.noProxy = strings.FieldsFunc(vars["no_proxy"]+","+vars["NO_PROXY"], func(r rune) bool { return r == ',' || r == ' ' })
 	var err error
+	if c.proxy, err = dial.ParseProxy(vars); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalid, err))
+	}
 	c.credentials, err = parseCredentials(vars)
 	return errors.Join(append(errs, err)...)
 }

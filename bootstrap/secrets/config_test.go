@@ -20,7 +20,7 @@ func TestConfiguration(t *testing.T) {
 	if len(c.named) != 2 || c.named[0] != (reference{"a", "secretsmanager:x:y", "secretsmanager", "x:y"}) || c.named[1].id != "/b" {
 		t.Errorf("names %+v", c.named)
 	}
-	if c.ttl != 5*time.Minute || c.dir != "/tmp/.faas-lambda/secrets" || c.proxy != nil {
+	if c.ttl != 5*time.Minute || c.dir != "/tmp/.faas-lambda/secrets" {
 		t.Errorf("%+v", c)
 	}
 }

@@ -10,17 +10,19 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/bootstrap/dial"
 )
 
 // client asks the two services.
 type client struct {
 	config config
 	cache  credentialCache
-	dialer dialer
+	dialer dial.Dialer
 }
 
 func newClient(c config) *client {
-	return &client{config: c, dialer: newDialer(c.proxy, c.noProxy)}
+	return &client{config: c, dialer: dial.New(c.proxy)}
 }
 
 // fetch returns the value of one secret, which is never nil then. It tries until

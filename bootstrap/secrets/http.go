@@ -3,20 +3,12 @@ package secrets
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
-	"time"
 )
-
-// http.Transport would add 600 KB to bootstrap, a tenth of its size; what is here
-// adds 30, because crypto/tls is linked in any case.
 
 // maxAnswer bounds an answer: 64 KiB of secret, six bytes each at worst in JSON,
 // and what is around it.
@@ -27,21 +19,6 @@ type response struct {
 	status int
 	header http.Header
 	body   []byte
-}
-
-// dialer connects to endpoints.
-type dialer struct {
-	proxy   *url.URL // for https; nil for none
-	noProxy []string
-	tls     *tls.Config
-	net     net.Dialer
-}
-
-func newDialer(proxy *url.URL, noProxy []string) dialer {
-	return dialer{proxy: proxy, noProxy: noProxy, tls: &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		ClientSessionCache: tls.NewLRUClientSessionCache(4), // the handshakes of refreshes cost less CPU
-	}}
 }
 
 // link is a connection to an endpoint.
@@ -66,10 +43,11 @@ func (c *client) exchange(ctx context.Context, idle *pool, req *http.Request) (r
 	l := idle.links[key]
 	delete(idle.links, key)
 	if l == nil {
-		var err error
-		if l, err = c.dialer.dial(ctx, req.URL); err != nil {
+		raw, err := c.dialer.Dial(ctx, req.URL)
+		if err != nil {
 			return response{}, fmt.Errorf("connect to %s: %w", req.URL.Host, explain(ctx, err))
 		}
+		l = newLink(raw)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // the exchange tells of it
 	got, keep, err := l.exchange(req)
@@ -113,109 +91,4 @@ func (l *link) exchange(req *http.Request) (got response, keep bool, err error) 
 	return response{status: res.StatusCode, header: res.Header, body: body}, !res.Close, nil
 }
 
-func (d *dialer) dial(ctx context.Context, endpoint *url.URL) (*link, error) {
-	addr := hostPort(endpoint)
-	if endpoint.Scheme == "http" {
-		raw, err := d.net.DialContext(ctx, "tcp", addr)
-		if err != nil {
-			return nil, err
-		}
-		return newLink(raw), nil
-	}
-	raw, err := d.tunnel(ctx, addr, endpoint.Hostname())
-	if err != nil {
-		return nil, err
-	}
-	config := d.tls.Clone()
-	config.ServerName = endpoint.Hostname()
-	secure := tls.Client(raw, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(err, ignoreClosed(raw.Close()))
-	}
-	return newLink(secure), nil
-}
-
 func newLink(c net.Conn) *link { return &link{Conn: c, br: bufio.NewReader(c)} }
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
-// tunnel returns a connection to addr, through the proxy where one is to be used.
-func (d *dialer) tunnel(ctx context.Context, addr, host string) (net.Conn, error) {
-	if d.proxy == nil || exempt(d.noProxy, host) {
-		return d.net.DialContext(ctx, "tcp", addr)
-	}
-	raw, err := d.net.DialContext(ctx, "tcp", hostPort(d.proxy))
-	if err != nil {
-		return nil, fmt.Errorf("connect to proxy: %w", err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) }) // ends connect
-	err = connect(raw, addr, d.proxy.User)
-	if !stop() {
-		err = errors.Join(err, ctx.Err())
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("connect through proxy %s: %w", d.proxy.Host, err), raw.Close())
-	}
-	return raw, nil
-}
-
-// connect asks the proxy for a tunnel. Nothing comes after the proxy's answer
-// before we say something, so the buffer may be thrown away.
-func connect(raw net.Conn, addr string, user *url.Userinfo) error {
-	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: addr}, Host: addr, Header: http.Header{}}
-	if user != nil {
-		password, _ := user.Password()
-		req.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
-	}
-	if err := req.Write(raw); err != nil {
-		return err
-	}
-	res, err := http.ReadResponse(bufio.NewReaderSize(raw, 4096), req)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answered status %d", res.StatusCode)
-	}
-	return nil
-}
-
-func hostPort(u *url.URL) string {
-	switch port := u.Port(); {
-	case port != "":
-		return net.JoinHostPort(u.Hostname(), port)
-	case u.Scheme == "https":
-		return net.JoinHostPort(u.Hostname(), "443")
-	}
-	return net.JoinHostPort(u.Hostname(), "80")
-}
-
-// parseProxy reads http://[USER:PASSWORD@]HOST[:PORT]; without a scheme it is one
-// of http.
-func parseProxy(text string) (*url.URL, error) {
-	if !strings.Contains(text, "://") {
-		text = "http://" + text
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
-		return nil, errors.New("is no URL of the form http://HOST:PORT") // err may repeat a password
-	}
-	return u, nil
-}
-
-// exempt says whether host is one of NO_PROXY's: *, the name itself or a domain
-// that it is in.
-func exempt(noProxy []string, host string) bool {
-	for _, entry := range noProxy {
-		entry = strings.ToLower(strings.TrimPrefix(entry, "."))
-		if entry == "*" || entry == host || strings.HasSuffix(host, "."+entry) {
-			return true
-		}
-	}
-	return false
-}
