@@ -44,6 +44,9 @@ func (s *streaming) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err = p.wait()
 	cause, outer := context.Cause(ctx), r.Context().Err()
 	p.release(func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
+	if p.readErr != nil && outer == nil {
+		s.log.Error("request was cut short", "error", p.readErr.Error())
+	}
 	switch {
 	case outer != nil && wrote == 0:
 		s.failed(w, http.StatusGatewayTimeout, fmt.Errorf("%w: %w", ErrTimeout, cause), "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/event"
@@ -39,6 +40,9 @@ type answer struct {
 	broken bool  // it gave up after the answer had begun
 
 	failing bool // the status counts as a failed invocation
+
+	body    *requestBody // of an enveloped request
+	refusal error        // we answer, not the function: its request's body could not be had
 }
 
 func newAnswer(ctx context.Context, api *runtimeapi.Client, id string, e *event.Event, s Settings) *answer {
@@ -60,6 +64,10 @@ func (a *answer) WriteHeader(status int) {
 	if a.status != 0 || status < 200 {
 		return
 	}
+	text := ""
+	if a.spoiled() {
+		status, text = a.beginRefusal()
+	}
 	a.status = status
 	if a.failed == nil && a.set.fails(status, a.event.Source != "") {
 		a.failing = true
@@ -72,6 +80,9 @@ func (a *answer) WriteHeader(status int) {
 			multi := a.event.Shape == event.Enveloped || a.event.Shape == event.V1
 			_, a.err = a.out.Write(event.AppendPrelude(make([]byte, 0, 1024), status, a.Header(), multi))
 		}
+		if a.err == nil && text != "" && a.event.Method != http.MethodHead {
+			_, a.err = io.WriteString(a.out, text)
+		}
 	case a.failed == nil: // else there is an error to report instead
 		a.out, a.err = a.api.Respond(a.ctx, a.id, a.Header().Get("Content-Type"))
 	}
@@ -83,6 +94,8 @@ func (a *answer) Write(p []byte) (int, error) {
 	switch {
 	case a.err != nil:
 		return 0, a.err
+	case a.refusal != nil:
+		return len(p), nil
 	case a.failing:
 		a.held = append(a.held, p[:min(len(p), heldOfError-len(a.held))]...)
 		return len(p), nil
@@ -118,7 +131,9 @@ func (a *answer) Fail(err error) {
 
 // finish sends what is left of the answer. Its error is the API's.
 func (a *answer) finish() error {
-	if a.failed == nil {
+	if err := a.body.failed(); err != nil && a.refusal == nil && a.status != 0 {
+		a.failed, a.broken = err, true // what the function said is to a part of the request
+	} else if a.failed == nil {
 		a.WriteHeader(http.StatusOK)
 	}
 	switch {
@@ -143,6 +158,8 @@ func failure(err error) runtimeapi.Failure {
 	switch {
 	case errors.Is(err, errTooLarge):
 		f.Type = "Function.ResponseSizeTooLarge"
+	case errors.Is(err, errBody):
+		f.Type = "Function.RequestBodyUnavailable"
 	case errors.Is(err, watchdog.ErrTimeout):
 		f.Type = "Function.Timeout"
 	case errors.Is(err, watchdog.ErrStart):

@@ -55,8 +55,16 @@ func (w *worker) serve(ctx context.Context, inv *runtimeapi.Invocation) error {
 	reqCtx, cancel := withDeadline(ctx, inv.Deadline)
 	defer cancel()
 	a := newAnswer(ctx, w.api, inv.ID, e, w.settings)
-	w.handle(a, request(reqCtx, e, inv))
-	return errors.Join(inv.Body.Close(), a.finish())
+	if a.body, err = w.openBody(reqCtx, e); err != nil {
+		a.refuse(err)
+	} else {
+		w.handle(a, request(reqCtx, e, inv))
+	}
+	err = errors.Join(a.body.close(), inv.Body.Close(), a.finish())
+	if a.refusal != nil {
+		w.log.Error("request was refused", "requestId", inv.ID, "error", a.refusal.Error())
+	}
+	return err
 }
 
 // handle runs the function. An answer that was broken off is in a.

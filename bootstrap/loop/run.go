@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/faas-lambda/faas-lambda/bootstrap/fetch"
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
 	"github.com/faas-lambda/faas-lambda/bootstrap/runtimeapi"
 	"github.com/faas-lambda/faas-lambda/bootstrap/secrets"
@@ -35,6 +36,7 @@ type loop struct {
 	log      *slog.Logger
 	function *watchdog.Watchdog
 	secrets  *secrets.Store         // nil for none
+	bodies   *fetch.Client          // of requests that are not in their events
 	current  atomic.Pointer[string] // id of the running invocation, where there is one at a time
 }
 
@@ -89,7 +91,9 @@ func (l *loop) start(ctx context.Context, p Process) error {
 	if err := l.fetchSecrets(ready, p.Env); err != nil {
 		return err
 	}
-	cfg, err := watchdog.ParseConfig(watchdog.Kind(spec.Watchdog), l.secrets.Environ(spec.Environ(p.Env)), spec.Command)
+	env := l.secrets.Environ(spec.Environ(p.Env))
+	l.bodies = fetch.New(env)
+	cfg, err := watchdog.ParseConfig(watchdog.Kind(spec.Watchdog), env, spec.Command)
 	if err != nil {
 		return &initError{"Function.InvalidConfiguration", fmt.Errorf("configure %s: %w", spec.Watchdog, err)}
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log"
@@ -51,6 +52,14 @@ func main() {
 		w.WriteHeader(http.StatusForbidden)
 	})
 	mux.HandleFunc("/meet/{n}", meet())
+	mux.HandleFunc("/sum", func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.New()
+		n, err := io.Copy(sum, r.Body)
+		if err != nil {
+			log.Print(err)
+		}
+		fmt.Fprintf(w, "%d %d %x", r.ContentLength, n, sum.Sum(nil))
+	})
 	if note := os.Getenv("NOTE"); note != "" {
 		go noteEnd(note)
 	}
