@@ -79,7 +79,7 @@ func (e *envelope) setBody(v []byte) error {
 	}
 	e.body = true
 	return members(v, func(name string, v []byte) error {
-		ok := true
+		var ok bool
 		switch name {
 		case "url":
 			if e.url, ok = text(v); !ok || e.url == "" {
