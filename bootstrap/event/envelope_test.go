@@ -141,7 +141,7 @@ func TestBodiesElsewhere(t *testing.T) {
 		"shorter":      {`,"size":100001`, data, -1, 100_001, "it ends after 100000 of 100001"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			event := `{"version":"2.0","headers":{"content-length":"7"},` + context + `,"isBase64Encoded":false,"faasLambda":{"version":2,"body":{"url":"https://h/k?q=1"` + c.said + `}}}`
+			event := `{"version":"2.0","headers":{"content-length":"7"},` + context + `,"faasLambda":{"version":2,"body":{"url":"https://h/k?q=1"` + c.said + `}}}`
 			var d Decoder
 			e, err := d.Read(strings.NewReader(event), -1)
 			if err != nil || e.Fetch == nil || e.Fetch.URL != "https://h/k?q=1" {
