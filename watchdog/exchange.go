@@ -17,9 +17,10 @@ const smallBody = 32 << 10
 // sending is the part of an exchange that runs beside the reading of the answer:
 // the writing of a body that is not small.
 type sending struct {
-	sent atomic.Bool   // the body has ended and its last bytes are being written
-	done chan struct{} // closed when the goroutine is gone
-	err  error         // of reading the body; set before done
+	sent   atomic.Bool   // the body has ended and its last bytes are being written
+	failed atomic.Bool   // err is about to abort the connection
+	done   chan struct{} // closed when the goroutine is gone
+	err    error         // of reading the body; set before failed and done
 }
 
 // roundTrip sends o and returns the head of the answer. The caller reads the
@@ -60,6 +61,7 @@ func (c *conn) roundTrip(o *outgoing, s *sending) (*http.Response, error) {
 			defer close(s.done)
 			defer buffers.Put(bp)
 			if s.err = s.body(c, o, *bp, len(head)); s.err != nil {
+				s.failed.Store(true)
 				c.abort()
 			}
 		}()
@@ -151,7 +153,7 @@ func (s *sending) end(c *conn, unblock func()) bool {
 		return s.sent.Load() && s.err == nil
 	default:
 	}
-	if s.sent.Load() { // the last bytes are on their way to who has answered
+	if s.sent.Load() || s.failed.Load() { // the last bytes are on their way to who has answered, or never will be
 		<-s.done
 		return s.err == nil
 	}

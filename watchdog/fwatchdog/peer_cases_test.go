@@ -275,6 +275,7 @@ func httpCases(t *testing.T) []blackBox {
 			observe: func(p *process) string {
 				ctx, cancel := context.WithCancel(p.ready().t.Context())
 				defer cancel()
+				p.until("it is healthy", func() bool { return p.do("GET", "/_/health", "").status == http.StatusOK })
 				held := make(chan struct{})
 				go func() {
 					defer close(held)
