@@ -48,9 +48,10 @@ test-peers: build ## run the cases of faas-cli and the watchdogs with the real p
 	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }
 	PEERS=$(abspath $(PEERS)) $(GO) test -count=1 -v -run 'Peer' ./integration ./watchdog/...
 
-bench: build ## figures side by side: bootstrap against aws-lambda-go, packaging against skopeo + umoci + zip
+bench: build ## figures side by side: bootstrap against aws-lambda-go, fwatchdog against of-watchdog (PEERS=DIR), packaging against skopeo + umoci + zip
 	@integration/tools.sh bench
 	$(GO) test -run '^$$' -bench Invoke -benchtime 20x ./bootstrap/loop
+	PEERS=$(if $(PEERS),$(abspath $(PEERS))) $(GO) test -run '^$$' -bench 'Hop|Fork' -benchtime 20x ./watchdog ./watchdog/fwatchdog
 	@$(GO) run ./integration/bench -bin bin
 
 fuzz: ## each fuzz test for FUZZTIME (10s)

@@ -2,6 +2,7 @@ package watchdog
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -52,6 +53,8 @@ type Config struct {
 	DebugHeaders   bool // classic: log headers
 
 	Env []string // the environment of the function, NAME=value
+
+	Warnings []string // values that were passed over, each with its variable's name, for a log
 }
 
 // JWTConfig is what jwt_auth and its companions ask for.
@@ -64,17 +67,18 @@ type JWTConfig struct {
 
 // ParseConfig reads the variables of the kind of watchdog from env (NAME=value;
 // the last of a name counts). command is the image's own command, used by None
-// only. An error names the variable. A duration that is none means the
-// default, as in the watchdogs themselves.
+// only. An error names the variable. Durations, numbers and booleans that are
+// none do not fail: they mean what they mean to the watchdogs themselves, and
+// the numbers and booleans among them are in Warnings.
 func ParseConfig(kind Kind, env, command []string) (Config, error) {
-	v := newVariables(env)
+	v := newVariables(kind, env)
 	c := Config{
-		Port:         v.number("port", 8080),
+		Port:         v.port(),
 		ReadTimeout:  v.duration("read_timeout", 30*time.Second),
 		WriteTimeout: v.duration("write_timeout", 30*time.Second),
-		MaxInflight:  v.number("max_inflight", 0),
+		MaxInflight:  v.number("max_inflight", 0, math.MaxInt32),
 		ContentType:  v.get("content_type"),
-		SuppressLock: v.boolean("suppress_lock", false),
+		SuppressLock: v.flag("suppress_lock"),
 		PrefixLogs:   true,
 		JSONLogs:     v.get("AWS_LAMBDA_LOG_FORMAT") == "JSON",
 		JWT:          v.jwt(),
@@ -99,6 +103,7 @@ func ParseConfig(kind Kind, env, command []string) (Config, error) {
 	if c.WriteTimeout <= 0 && kind != None {
 		v.fail("write_timeout", "must be above 0")
 	}
+	c.Warnings = v.warnings
 	return c, v.err
 }
 
@@ -115,11 +120,17 @@ func (v *variables) of(c *Config) {
 	if v.has("static_path") {
 		c.StaticPath = v.get("static_path")
 	}
-	c.BufferBody = v.boolean("buffer_http", false) || v.boolean("http_buffer_req_body", false)
+	c.BufferBody = v.flag("buffer_http") || v.flag("http_buffer_req_body")
 	c.ReadyPath = v.get("ready_path")
-	c.PrefixLogs = v.boolean("prefix_logs", true)
-	c.LogCallID = v.boolean("log_callid", false) || v.boolean("log_call_id", false)
-	v.number("log_buffer_size", 0) // checked; lines of any length are kept whole
+	c.PrefixLogs = v.anyBoolean("prefix_logs", true)
+	c.LogCallID = v.anyBoolean("log_callid", false) || v.anyBoolean("log_call_id", false)
+	// Lines of any length are kept whole, but of-watchdog does not start with a
+	// value that is no number.
+	if s := v.get("log_buffer_size"); v.has("log_buffer_size") {
+		if _, err := strconv.Atoi(s); err != nil {
+			v.fail("log_buffer_size", fmt.Sprintf("%q is not a number", s))
+		}
+	}
 
 	process := "fprocess"
 	if v.has("function_process") {
@@ -147,9 +158,9 @@ func (v *variables) classic(c *Config) {
 	c.ExecTimeout = v.duration("exec_timeout", 0)
 	c.CGIHeaders = v.boolean("cgi_headers", true)
 	c.CombineOutput = v.boolean("combine_output", true)
-	c.MarshalRequest = v.boolean("marshal_request", false)
-	c.WriteDebug = v.boolean("write_debug", false)
-	c.DebugHeaders = v.boolean("debug_headers", false)
+	c.MarshalRequest = v.flag("marshal_request")
+	c.WriteDebug = v.flag("write_debug")
+	c.DebugHeaders = v.flag("debug_headers")
 	c.Command = splitCommand(v.get("fprocess"))
 	if v.get("fprocess") == "" {
 		v.fail("fprocess", "is empty: provide the function's command")

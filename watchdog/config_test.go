@@ -61,19 +61,18 @@ func TestParseConfigNamesTheVariable(t *testing.T) {
 		env  []string
 		want []string
 	}{
-		"several":           {OfWatchdog, []string{"port=x", "max_inflight=-1", "suppress_lock=maybe"}, []string{"port", "max_inflight", "suppress_lock", "fprocess"}},
-		"port out of range": {OfWatchdog, []string{"fprocess=a", "port=70000"}, []string{"port"}},
-		"no upstream":       {OfWatchdog, []string{"fprocess=a", "mode=http"}, []string{"upstream_url"}},
-		"upstream no URL":   {OfWatchdog, []string{"fprocess=a", "mode=http", "http_upstream_url=127.0.0.1:80"}, []string{"http_upstream_url"}},
-		"upstream scheme":   {OfWatchdog, []string{"fprocess=a", "mode=http", "upstream_url=ftp://h"}, []string{"upstream_url"}},
-		"mode":              {OfWatchdog, []string{"fprocess=a", "mode=x"}, []string{"mode", "x"}},
-		"inproc":            {OfWatchdog, []string{"mode=inproc"}, []string{"mode"}},
-		"write_timeout":     {OfWatchdog, []string{"fprocess=a", "write_timeout=0"}, []string{"write_timeout"}},
-		"log buffer":        {OfWatchdog, []string{"fprocess=a", "log_buffer_size=x"}, []string{"log_buffer_size"}},
-		"classic process":   {Classic, []string{"function_process=a"}, []string{"fprocess"}},
-		"JWT without name":  {OfWatchdog, []string{"fprocess=a", "jwt_auth=true"}, []string{"OPENFAAS_NAME"}},
-		"kind":              {"x", nil, []string{`"x"`}},
-		"no command":        {None, nil, []string{"command"}},
+		"several":          {OfWatchdog, []string{"write_timeout=0", "log_buffer_size=x"}, []string{"write_timeout", "log_buffer_size", "fprocess"}},
+		"no upstream":      {OfWatchdog, []string{"fprocess=a", "mode=http"}, []string{"upstream_url"}},
+		"upstream no URL":  {OfWatchdog, []string{"fprocess=a", "mode=http", "http_upstream_url=127.0.0.1:80"}, []string{"http_upstream_url"}},
+		"upstream scheme":  {OfWatchdog, []string{"fprocess=a", "mode=http", "upstream_url=ftp://h"}, []string{"upstream_url"}},
+		"mode":             {OfWatchdog, []string{"fprocess=a", "mode=x"}, []string{"mode", "x"}},
+		"inproc":           {OfWatchdog, []string{"mode=inproc"}, []string{"mode"}},
+		"write_timeout":    {OfWatchdog, []string{"fprocess=a", "write_timeout=0"}, []string{"write_timeout"}},
+		"log buffer":       {OfWatchdog, []string{"fprocess=a", "log_buffer_size=x"}, []string{"log_buffer_size"}},
+		"classic process":  {Classic, []string{"function_process=a"}, []string{"fprocess"}},
+		"JWT without name": {OfWatchdog, []string{"fprocess=a", "jwt_auth=true"}, []string{"OPENFAAS_NAME"}},
+		"kind":             {"x", nil, []string{`"x"`}},
+		"no command":       {None, nil, []string{"command"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseConfig(c.kind, c.env, nil)
@@ -84,6 +83,45 @@ func TestParseConfigNamesTheVariable(t *testing.T) {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q does not name %s", err, want)
 				}
+			}
+		})
+	}
+}
+
+// What the watchdogs pass over does not keep a function from starting, and is
+// named.
+func TestParseConfigWarns(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind Kind
+		env  string
+		get  func(Config) any
+		want any
+		warn int
+	}{
+		"port":                          {OfWatchdog, "port=x", func(c Config) any { return c.Port }, 8080, 1},
+		"port out of range":             {OfWatchdog, "port=70000", func(c Config) any { return c.Port }, 8080, 1},
+		"port that is none":             {Classic, "port=0", func(c Config) any { return c.Port }, 8080, 1},
+		"number below zero":             {OfWatchdog, "max_inflight=-1", func(c Config) any { return c.MaxInflight }, 0, 1},
+		"of-watchdog's boolean":         {OfWatchdog, "suppress_lock=maybe", func(c Config) any { return c.SuppressLock }, false, 1},
+		"of-watchdog knows 1":           {OfWatchdog, "suppress_lock=1", func(c Config) any { return c.SuppressLock }, true, 0},
+		"of-watchdog knows no T":        {OfWatchdog, "buffer_http=T", func(c Config) any { return c.BufferBody }, false, 1},
+		"its logs know T":               {OfWatchdog, "log_callid=T", func(c Config) any { return c.LogCallID }, true, 0},
+		"its logs keep their default":   {OfWatchdog, "prefix_logs=maybe", func(c Config) any { return c.PrefixLogs }, true, 1},
+		"classic knows no 1":            {Classic, "write_debug=1", func(c Config) any { return c.WriteDebug }, false, 0},
+		"classic: anything else is no":  {Classic, "cgi_headers=maybe", func(c Config) any { return c.CGIHeaders }, false, 1},
+		"classic: empty is the default": {Classic, "combine_output=", func(c Config) any { return c.CombineOutput }, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := ParseConfig(c.kind, []string{"fprocess=a", c.env}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, c.get(cfg)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			variable, _, _ := strings.Cut(c.env, "=")
+			if len(cfg.Warnings) != c.warn || c.warn > 0 && !strings.HasPrefix(cfg.Warnings[0], variable+": ") {
+				t.Errorf("warnings %q", cfg.Warnings)
 			}
 		})
 	}

@@ -10,14 +10,17 @@ import (
 	"time"
 )
 
-// variables reads single values from an environment and keeps every error.
+// variables reads single values from an environment as a kind of watchdog does,
+// and keeps every error and warning.
 type variables struct {
-	values map[string]string
-	err    error
+	kind     Kind
+	values   map[string]string
+	warnings []string
+	err      error
 }
 
-func newVariables(env []string) *variables {
-	v := &variables{values: make(map[string]string, len(env))}
+func newVariables(kind Kind, env []string) *variables {
+	v := &variables{kind: kind, values: make(map[string]string, len(env))}
 	for _, kv := range env {
 		if name, value, ok := strings.Cut(kv, "="); ok {
 			v.values[name] = value
@@ -34,27 +37,66 @@ func (v *variables) get(name string) string { return v.values[name] }
 
 func (v *variables) has(name string) bool { _, ok := v.values[name]; return ok }
 
-func (v *variables) number(name string, otherwise int) int {
+// warn says that a value was passed over.
+func (v *variables) warn(name, why string) {
+	v.warnings = append(v.warnings, fmt.Sprintf("%s: %q %s", name, v.get(name), why))
+}
+
+// number reads a number from 0 to limit. As in the watchdogs, what is none does
+// not keep a function from starting.
+func (v *variables) number(name string, otherwise, limit int) int {
 	s := v.get(name)
 	if s == "" {
 		return otherwise
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || (n < 0 && name != "log_buffer_size") || (name == "port" && (n == 0 || n > 65535)) {
-		v.fail(name, fmt.Sprintf("%q is not a number in its range", s))
+	if err != nil || n < 0 || n > limit {
+		v.warn(name, fmt.Sprintf("is no number from 0 to %d: %d is used", limit, otherwise))
 		return otherwise
 	}
 	return n
 }
 
+// port is a number but 0, on which of-watchdog would listen on any port.
+func (v *variables) port() int {
+	n := v.number("port", 8080, 65535)
+	if n == 0 {
+		v.warn("port", "is no port: 8080 is used")
+		return 8080
+	}
+	return n
+}
+
+// flag reads a boolean that is false when it is not set. "true" sets it, and "1"
+// as well where the watchdog is not the classic one; every other value is false.
+func (v *variables) flag(name string) bool { return v.boolean(name, false) }
+
+// boolean is flag for a value that may be true when it is not set.
 func (v *variables) boolean(name string, otherwise bool) bool {
+	switch s := v.get(name); s {
+	case "":
+		return otherwise
+	case "true":
+		return true
+	case "1":
+		return v.kind != Classic
+	case "false", "0":
+	default:
+		v.warn(name, "is taken for false")
+	}
+	return false
+}
+
+// anyBoolean takes every spelling that strconv.ParseBool does, as of-watchdog
+// does for the settings of its logs, and otherwise for what is none.
+func (v *variables) anyBoolean(name string, otherwise bool) bool {
 	s := v.get(name)
 	if s == "" {
 		return otherwise
 	}
 	b, err := strconv.ParseBool(s)
 	if err != nil {
-		v.fail(name, fmt.Sprintf("%q is neither true nor false", s))
+		v.warn(name, fmt.Sprintf("is neither true nor false: %t is used", otherwise))
 		return otherwise
 	}
 	return b
@@ -92,10 +134,10 @@ func (v *variables) upstream() *url.URL {
 
 func (v *variables) jwt() *JWTConfig {
 	j := &JWTConfig{
-		Debug: v.boolean("jwt_auth_debug", false), Local: v.boolean("jwt_auth_local", false),
+		Debug: v.flag("jwt_auth_debug"), Local: v.flag("jwt_auth_local"),
 		Name: v.get("OPENFAAS_NAME"), Namespace: v.get("OPENFAAS_NAMESPACE"),
 	}
-	if !v.boolean("jwt_auth", false) {
+	if !v.flag("jwt_auth") {
 		return nil
 	}
 	if j.Name == "" {

@@ -87,6 +87,9 @@ type Watchdog struct {
 // New returns a Watchdog that has started nothing.
 func New(cfg Config, opt Options) (*Watchdog, error) {
 	w := &Watchdog{cfg: cfg, opt: opt}
+	for _, warning := range cfg.Warnings {
+		opt.Logger.Warn("setting was passed over", "setting", warning)
+	}
 	env := environment{dir: opt.Dir, root: opt.Root, vars: cfg.Env}
 	logs := newLogs(cfg, opt)
 	forks := func() forker {

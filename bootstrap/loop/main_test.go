@@ -93,10 +93,16 @@ func startHTTP(tb testing.TB, env ...string) *runtimeProcess {
 // startHTTPWith does it with more of what Lambda itself sets.
 func startHTTPWith(tb testing.TB, lambda []string, env ...string) *runtimeProcess {
 	tb.Helper()
+	return startHTTPLogged(tb, os.Stderr, lambda, env...)
+}
+
+// startHTTPLogged is startHTTPWith for a bootstrap that logs to stderr.
+func startHTTPLogged(tb testing.TB, stderr *os.File, lambda []string, env ...string) *runtimeProcess {
+	tb.Helper()
 	addr := freeAddr(tb)
 	env = append([]string{"mode=http", "fprocess=" + built(tb, "./testdata/function"), "upstream_url=http://" + addr, "LISTEN=" + addr}, env...)
 	lambda = append(lambda, "LAMBDA_TASK_ROOT="+taskRoot(tb, launch.OfWatchdog, env...))
-	return startProcess(tb, built(tb, ".."), lambda...)
+	return startLogged(tb, stderr, built(tb, ".."), lambda...)
 }
 
 func command(tb testing.TB, program string, env ...string) *exec.Cmd {

@@ -3,15 +3,18 @@ package loop_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,11 +29,8 @@ const soakInvocations = 20_000
 // not read. Each invocation must get its own answer once, and nothing of it all
 // may be left.
 func TestSoak(t *testing.T) {
-	p := startHTTPWith(t, []string{"AWS_LAMBDA_MAX_CONCURRENCY=4"})
-	p.api.TooLarge, p.api.Timeout = 6<<20, 2*time.Second
-	for range 200 { // buffers and threads come and stay
-		invoke(t, p, []byte(`"warm"`))
-	}
+	p, dump := warm(t)
+	_, fresh := warm(t) // what one holds that has done nothing else
 	// Four at a time keep more connections than one: each worker may have one
 	// more to the function, and two to the API.
 	const more = 3 * 4
@@ -55,12 +55,56 @@ func TestSoak(t *testing.T) {
 	}
 	t.Logf("%d invocations in %s: %d answered as asked, %d met the end of the function's process, %d ended it, %d broke off, %d too large, %d late",
 		soakInvocations, time.Since(began).Round(time.Second), s.good.Load(), s.hit.Load(), s.killed.Load(), s.broken.Load(), s.large.Load(), s.late.Load())
-	t.Logf("before %+v, after %+v", before, after)
+	t.Logf("lost %d, answered twice %d; before %+v, after %+v", soakInvocations-s.answered(), len(p.api.Twice()), before, after)
+	idle, soaked := fresh(), dump()
+	if soaked > idle+more {
+		t.Errorf("%d goroutines are left, a fresh one has %d", soaked, idle)
+	}
+	t.Logf("goroutines: %d, in a fresh one %d", soaked, idle)
 }
+
+// warm starts a bootstrap with four workers whose buffers and threads are there.
+// goroutines ends it and returns how many it had.
+func warm(t *testing.T) (p *runtimeProcess, goroutines func() int) {
+	t.Helper()
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = startHTTPLogged(t, stderr, []string{"AWS_LAMBDA_MAX_CONCURRENCY=4"})
+	p.api.TooLarge, p.api.Timeout = 6<<20, 2*time.Second
+	for range 200 {
+		invoke(t, p, []byte(`"warm"`))
+	}
+	return p, func() int {
+		t.Helper()
+		if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil { // Go's runtime prints every goroutine and ends
+			t.Fatal(err)
+		}
+		_ = p.cmd.Wait() // it ends with exit status 2
+		log, err := os.ReadFile(stderr.Name())
+		if err := errors.Join(err, stderr.Close()); err != nil {
+			t.Fatal(err)
+		}
+		n := len(goroutine.FindAll(log, -1))
+		if n == 0 {
+			t.Fatalf("no goroutines in %s", log)
+		}
+		return n
+	}
+}
+
+// goroutine is the head of one in the dump of Go's runtime; 0 is the runtime's own.
+var goroutine = regexp.MustCompile(`(?m)^goroutine [1-9]\d* `)
 
 type soak struct {
 	p                                      *runtimeProcess
 	good, hit, killed, broken, large, late atomic.Int64
+}
+
+// answered is how many invocations were, in whichever way.
+func (s *soak) answered() int64 {
+	return s.good.Load() + s.hit.Load() + s.killed.Load() + s.broken.Load() + s.large.Load() + s.late.Load()
 }
 
 func (s *soak) run(t *testing.T, rnd *rand.Rand, n int) {

@@ -84,30 +84,27 @@ func BenchmarkHop(b *testing.B) {
 	}
 }
 
-// BenchmarkFork compares a request in streaming mode with starting the same
-// process and reading its output, with no watchdog at all.
+// BenchmarkFork compares a request in streaming mode with the least that a
+// server can do to start a process: net/http and os/exec and nothing else.
 func BenchmarkFork(b *testing.B) {
-	addr := watchdogWith(b, programs.ours, "fprocess=cat")
+	bare := freeAddrB(b)
+	startB(b, []string{programs.function, "forks", bare})
+	awaitB(b, bare)
+	addrs := map[string]string{"bare": bare, "ours": watchdogWith(b, programs.ours, "fprocess=/bin/cat")}
 	body := bytes.Repeat([]byte("x"), 1<<10)
-	cl := client()
-	var raw, ours []time.Duration
+	clients, times := map[string]*http.Client{"bare": client(), "ours": client()}, map[string][]time.Duration{}
 	for b.Loop() {
-		for range 50 {
-			began := time.Now()
-			cmd := exec.Command("/bin/cat")
-			cmd.Stdin = bytes.NewReader(body)
-			if out, err := cmd.Output(); err != nil || len(out) != len(body) {
-				b.Fatal(err)
-			}
-			raw = append(raw, time.Since(began))
+		for name, addr := range addrs {
+			times[name] = append(times[name], round(b, clients[name], addr, body, 50, 1)...)
 		}
-		ours = append(ours, round(b, cl, addr, body, 50, 1)...)
 	}
-	slices.Sort(raw)
-	slices.Sort(ours)
-	b.ReportMetric(float64(raw[len(raw)/2].Nanoseconds())/1e3, "raw-p50-µs")
-	b.ReportMetric(float64(ours[len(ours)/2].Nanoseconds())/1e3, "ours-p50-µs")
-	b.ReportMetric(float64(ours[len(ours)/2])/float64(raw[len(raw)/2]), "ratio")
+	p50 := map[string]float64{}
+	for name, all := range times {
+		slices.Sort(all)
+		p50[name] = float64(all[len(all)/2].Nanoseconds()) / 1e3
+		b.ReportMetric(p50[name], name+"-p50-µs")
+	}
+	b.ReportMetric(p50["ours"]/p50["bare"], "ratio")
 }
 
 func freeAddrB(b *testing.B) string {
@@ -148,6 +145,13 @@ func watchdogWith(b *testing.B, program string, env ...string) string {
 	_, port, _ := strings.Cut(addr, ":")
 	_, side, _ := strings.Cut(freeAddrB(b), ":")
 	startB(b, []string{program}, append(env, "port="+port, "metrics_port="+side, "healthcheck_interval=0", "TMPDIR="+b.TempDir())...)
+	awaitB(b, addr)
+	return addr
+}
+
+// awaitB waits until something listens.
+func awaitB(b *testing.B, addr string) {
+	b.Helper()
 	limit := time.Now().Add(10 * time.Second)
 	for {
 		conn, err := net.Dial("tcp", addr)
@@ -155,7 +159,7 @@ func watchdogWith(b *testing.B, program string, env ...string) string {
 			if err := conn.Close(); err != nil {
 				b.Fatal(err)
 			}
-			return addr
+			return
 		}
 		if time.Now().After(limit) {
 			b.Fatal(err)

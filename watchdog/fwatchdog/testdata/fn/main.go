@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 )
@@ -32,8 +33,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "after the long line")
 	case "http":
 		serve()
+	case "forks":
+		log.Fatal(http.ListenAndServe(os.Args[2], http.HandlerFunc(forks)))
 	default:
 		log.Fatal("what is ", os.Args[1])
+	}
+}
+
+// forks is the least that a server can do to start a process for a request.
+func forks(w http.ResponseWriter, r *http.Request) {
+	cmd := exec.CommandContext(r.Context(), "/bin/cat")
+	cmd.Stdin, cmd.Stdout = r.Body, w
+	if err := cmd.Run(); err != nil {
+		log.Print(err)
 	}
 }
 
