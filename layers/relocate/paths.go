@@ -63,9 +63,10 @@ func (m *mover) words(line string) string {
 	return strings.Join(words, " ")
 }
 
-// env returns the image's variables, moved. PATH comes first when the image
-// sets none; of a name that occurs twice the last value counts, in the first's place.
-func (m *mover) env() []string {
+// env returns the image's variables, moved, and those that make up for compiled-in
+// paths. PATH comes first when the image sets none; of a name that occurs twice
+// the last value counts, in the first's place.
+func (m *mover) env() ([]string, error) {
 	out := make([]string, 0, len(m.config.Env)+1)
 	at := map[string]int{}
 	if _, ok := m.lookupEnv("PATH"); !ok {
@@ -82,6 +83,15 @@ func (m *mover) env() []string {
 			value = m.searchPath(value)
 		case "fprocess", "function_process":
 			value = m.words(value)
+		case "HOME":
+			if !onHost(path.Clean(value)) {
+				value = writable
+				m.report.Env = append(m.report.Env, Variable{name, value, "the image's own cannot be written to"})
+			}
+		case "LD_LIBRARY_PATH", "LD_PRELOAD":
+			if value = m.loaderVariable(name, value); value == "" {
+				continue
+			}
 		default:
 			value = m.value(value)
 		}
@@ -92,7 +102,7 @@ func (m *mover) env() []string {
 		at[name] = len(out)
 		out = append(out, name+"="+value)
 	}
-	return out
+	return m.addVariables(out), m.failed
 }
 
 // searchPath moves every directory of a PATH, also those that do not exist, and

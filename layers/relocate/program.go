@@ -2,12 +2,15 @@ package relocate
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/layers"
+	"github.com/faas-lambda/faas-lambda/layers/relocate/elfedit"
 )
 
 const (
@@ -54,8 +57,8 @@ func (m *mover) find(word string) (layers.Entry, error) {
 	return layers.Entry{}, fmt.Errorf("%w: %q, looked for in the directory %s with PATH=%s", ErrNoProgram, word, m.workdir(), search)
 }
 
-// checkProgram checks that the program a word names runs from the package. The
-// interpreter of a script is moved with it.
+// checkProgram checks that the program a word names runs from the package, and
+// so does what interprets it.
 func (m *mover) checkProgram(word string) error {
 	e, err := m.find(word)
 	if err != nil {
@@ -65,18 +68,18 @@ func (m *mover) checkProgram(word string) error {
 }
 
 func (m *mover) checkFile(e layers.Entry, scripts int) error {
-	head, err := readRange(e, 0, maxShebang+1)
+	first, err := head(e)
 	if err != nil {
 		return err
 	}
 	switch {
-	case isELF(head):
-		return checkELF(e, m.config.Arch)
-	case bytes.HasPrefix(head, []byte("#!")):
+	case elfedit.IsELF(first):
+		return m.checkELF(e)
+	case isScript(first):
 		if scripts == 0 {
 			return fmt.Errorf("%w: /%s: too many scripts that run scripts", ErrFormat, e.Path)
 		}
-		return m.checkScript(e, head, scripts-1)
+		return m.checkScript(e, first, scripts-1)
 	}
 	return fmt.Errorf("%w: /%s is neither an ELF file nor a script that names its interpreter", ErrFormat, e.Path)
 }
@@ -105,20 +108,36 @@ func (m *mover) checkScript(e layers.Entry, head []byte, scripts int) error {
 			return fmt.Errorf("interpreter of /%s: %w", e.Path, err)
 		}
 	}
-	return m.moveShebang(e, line, fields[0])
-}
-
-// moveShebang gives the package a copy of the script whose first line names the
-// interpreter where it will lie.
-func (m *mover) moveShebang(e layers.Entry, line []byte, interpreter string) error {
-	moved := strings.Replace(string(line), interpreter, m.path(interpreter), 1)
-	if len(moved) > maxShebang {
+	if moved := m.shebang(line, fields[0]); len(moved) > maxShebang {
 		return fmt.Errorf("%w: the first line of /%s is longer than %d bytes under %s", ErrFormat, e.Path, maxShebang, m.opts.Prefix)
 	}
-	e.Content = rewritten{head: moved, skip: int64(len(line)), rest: e.Content}
+	return nil
+}
+
+func isScript(head []byte) bool { return bytes.HasPrefix(head, []byte("#!")) }
+
+// shebang returns a script's first line with its interpreter moved.
+func (m *mover) shebang(line []byte, interpreter string) string {
+	return strings.Replace(string(line), interpreter, m.path(interpreter), 1)
+}
+
+// moveScript gives the package a copy of a script whose first line names the
+// interpreter where it will lie, when the image brings it.
+func (m *mover) moveScript(e layers.Entry, head []byte) {
+	line, _, ended := bytes.Cut(head, []byte("\n"))
+	fields := strings.Fields(string(line[2:]))
+	if len(fields) == 0 || m.path(fields[0]) == fields[0] {
+		return
+	}
+	moved := m.shebang(line, fields[0])
+	if !ended && int64(len(head)) < e.Size || len(moved) > maxShebang {
+		m.unmoved(e.Path, fmt.Sprintf("its first line is longer than the %d bytes that Linux reads", maxShebang))
+		return
+	}
+	e.Content = newRewritten(moved, int64(len(line)), e.Content)
 	e.Size += int64(len(moved) - len(line))
 	m.changed[e.Path] = e
-	return nil
+	m.report.Scripts = append(m.report.Scripts, e.Path)
 }
 
 // rewritten is content whose first bytes are others.
@@ -126,7 +145,19 @@ type rewritten struct {
 	head string
 	skip int64 // bytes of rest that head replaces
 	rest layers.Content
+	key  string
 }
+
+func newRewritten(head string, skip int64, rest layers.Content) rewritten {
+	r := rewritten{head: head, skip: skip, rest: rest}
+	if k, ok := rest.(layers.KeyedContent); ok && k.Key() != "" {
+		r.key = fmt.Sprintf("head1:%d:%x:%s", skip, sha256.Sum256([]byte(head)), k.Key())
+	}
+	return r
+}
+
+// Key implements layers.KeyedContent.
+func (r rewritten) Key() string { return r.key }
 
 func (r rewritten) Open() (io.ReadCloser, error) {
 	rest, err := r.rest.Open()
@@ -134,7 +165,7 @@ func (r rewritten) Open() (io.ReadCloser, error) {
 		return nil, err
 	}
 	if _, err := io.CopyN(io.Discard, rest, r.skip); err != nil {
-		return nil, fmt.Errorf("skip first line: %w", err)
+		return nil, errors.Join(fmt.Errorf("skip first line: %w", err), rest.Close())
 	}
 	return struct {
 		io.Reader

@@ -1,7 +1,8 @@
 // Package relocate moves a root file system under the directory at which Lambda
-// unpacks a package, and settles how its program is started from there. It
-// rewrites links, environment and command; programs it leaves as they are, and
-// refuses those that cannot run from another place.
+// unpacks a package, and settles how its programs are started from there: links,
+// loaders, scripts, environment and command are rewritten (docs/relocation.md).
+// It runs nothing of the image and needs no other program. What cannot be moved
+// is refused when the function's own program needs it, and reported otherwise.
 package relocate
 
 import (
@@ -12,11 +13,21 @@ import (
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/layers"
+	"github.com/faas-lambda/faas-lambda/layers/relocate/elfedit"
 )
 
 // Errors of Relocate, for errors.Is. The text around them names the file.
 var (
-	ErrDynamic   = errors.New("program is dynamically linked: only static programs can be moved into a Lambda package")
+	// ErrUnmovable says that the image cannot run from another directory than its
+	// own root: as a container image it can.
+	ErrUnmovable = errors.New("image cannot be moved into a zip package (deploy it as a container image: annotation com.openfaas.lambda/package: image)")
+	// ErrDynamic is an ErrUnmovable: a dynamically linked program cannot be moved.
+	ErrDynamic = fmt.Errorf("%w: dynamically linked program", ErrUnmovable)
+	// ErrLoader is an ErrDynamic: the program's loader cannot be moved.
+	ErrLoader = fmt.Errorf("%w: loader cannot be moved", ErrDynamic)
+	// ErrTaken is an ErrUnmovable: the image has a file where the package needs one.
+	ErrTaken = fmt.Errorf("%w: it holds a file of a name that the package needs", ErrUnmovable)
+
 	ErrNoProgram = errors.New("program not found in the image")
 	ErrFormat    = errors.New("program cannot be run by Linux")
 	ErrMachine   = errors.New("program is for another processor")
@@ -33,6 +44,11 @@ type Options struct {
 	// watchdog's mode and process is looked at; nothing of them gets into the
 	// package.
 	Env []string
+	// KeepAll keeps what otherwise is left out because no function reads it.
+	KeepAll bool
+	// Facts remembers what was found out about files, so that they need not be
+	// inflated again; may be nil.
+	Facts layers.Facts
 }
 
 // Result is a tree that runs under the prefix.
@@ -41,21 +57,28 @@ type Result struct {
 	Start   layers.Start
 	Process string           // Options.Process with its paths moved
 	LeftOut []layers.LeftOut // what the package does not hold or keep
+	Report  Report           // what was moved, and how
 }
 
 // Relocate moves tree, the root of an image with that configuration. The tree
 // and its contents must stay open as long as the result is used.
 func Relocate(tree *layers.Tree, config layers.Config, opts Options) (*Result, error) {
-	m := &mover{tree: tree, config: config, opts: opts, changed: map[string]layers.Entry{}, gone: map[string]bool{}}
+	m := newMover(tree, config, opts)
 	start, err := m.start()
 	if err != nil {
 		return nil, err
+	}
+	if err := m.move(); err != nil {
+		return nil, fmt.Errorf("move image under %s: %w", opts.Prefix, err)
+	}
+	if start.Env, err = m.env(); err != nil {
+		return nil, fmt.Errorf("move image under %s: %w", opts.Prefix, err)
 	}
 	moved, err := layers.NewTree(m.entries())
 	if err != nil {
 		return nil, fmt.Errorf("move image under %s: %w", opts.Prefix, err)
 	}
-	return &Result{Tree: moved, Start: start, Process: m.words(opts.Process), LeftOut: m.leftOut}, nil
+	return &Result{Tree: moved, Start: start, Process: m.words(opts.Process), LeftOut: m.leftOut, Report: m.report}, nil
 }
 
 // mover is one Relocate at work.
@@ -66,6 +89,64 @@ type mover struct {
 	changed map[string]layers.Entry // by path: replaced or added
 	gone    map[string]bool         // by path: left out
 	leftOut []layers.LeftOut
+	report  Report
+
+	facts       map[string]fact    // of ELF files, by path
+	edits       map[string]*change // of ELF files, by path
+	loaders     map[string]*loader // by the name that programs know
+	runpaths    []string           // absolute directories that libraries name
+	failed      error              // of what is made on the way to a variable
+	libraryPath []string           // of LD_LIBRARY_PATH, what would break the host's programs
+}
+
+func newMover(tree *layers.Tree, config layers.Config, opts Options) *mover {
+	return &mover{
+		tree: tree, config: config, opts: opts,
+		changed: map[string]layers.Entry{}, gone: map[string]bool{},
+		facts: map[string]fact{}, edits: map[string]*change{}, loaders: map[string]*loader{},
+	}
+}
+
+// move settles what becomes of every file.
+func (m *mover) move() error {
+	if !m.opts.KeepAll {
+		m.leaveOut()
+	}
+	var programs []layers.Entry
+	for e := range m.tree.All() {
+		if e.Type != layers.File || e.Size == 0 || m.gone[e.Path] {
+			continue
+		}
+		first, err := head(e)
+		if err != nil {
+			return err
+		}
+		switch {
+		case elfedit.IsELF(first):
+			programs = append(programs, e)
+		case isScript(first) && e.Mode&0o111 != 0:
+			m.moveScript(e, first)
+		default:
+			err = m.moveText(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := m.readELFs(programs); err != nil {
+		return err
+	}
+	for _, e := range programs {
+		if err := m.moveELF(e); err != nil {
+			return err
+		}
+	}
+	m.splitLibraryPath()
+	if err := m.moveLoaders(); err != nil {
+		return err
+	}
+	m.applyEdits()
+	return nil
 }
 
 // start settles how the function starts, and checks that it can.
@@ -82,7 +163,7 @@ func (m *mover) start() (layers.Start, error) {
 		return layers.Start{}, err
 	}
 	m.leaveOutWatchdog(dog)
-	start := layers.Start{Watchdog: dog.kind, Dir: m.dir(), Env: m.env()}
+	start := layers.Start{Watchdog: dog.kind, Dir: m.dir()}
 	for _, w := range words {
 		start.Command = append(start.Command, m.value(w))
 	}
@@ -144,8 +225,13 @@ func (m *mover) entries() []layers.Entry {
 			delete(m.changed, e.Path)
 		}
 		if e.Type == layers.Symlink {
-			e.Link = m.link(e)
+			to := m.link(e)
+			if to != e.Link {
+				m.report.Links++
+			}
+			e.Link = to
 		}
+		e.Mode = readable(e)
 		if e.Type == layers.File && e.Mode&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
 			m.leftOut = append(m.leftOut, layers.LeftOut{Path: e.Path, Reason: "setuid or setgid bit, which Lambda ignores"})
 		}
@@ -155,4 +241,19 @@ func (m *mover) entries() []layers.Entry {
 		list = append(list, e)
 	}
 	return list
+}
+
+// readable is an entry's mode with what root could do in a container, whatever
+// the bits said, given to the owner; layers/bundle gives everybody what the
+// owner has.
+func readable(e layers.Entry) fs.FileMode {
+	switch {
+	case e.Type == layers.Dir:
+		return e.Mode | 0o500
+	case e.Type == layers.File && e.Mode&0o111 != 0:
+		return e.Mode | 0o500
+	case e.Type == layers.File:
+		return e.Mode | 0o400
+	}
+	return e.Mode
 }

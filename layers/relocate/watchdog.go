@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"debug/buildinfo"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/layers"
+	"github.com/faas-lambda/faas-lambda/layers/relocate/elfedit"
 )
 
 // watchdogNames are what the templates call the program.
@@ -46,7 +46,7 @@ func (m *mover) watchdog(words []string) dog {
 		if !named && i > 0 {
 			continue
 		}
-		if kind, ok := builtFrom(e); ok {
+		if kind, ok := m.builtFrom(e); ok {
 			return dog{kind: kind, program: e, certain: true}
 		}
 		if !named {
@@ -62,26 +62,31 @@ func (m *mover) watchdog(words []string) dog {
 
 // builtFrom reads a program's Go build information and reports which watchdog
 // it is. A function that only embeds a watchdog's module is none.
-func builtFrom(e layers.Entry) (kind string, ok bool) {
-	if e.Size > maxWatchdog {
+func (m *mover) builtFrom(e layers.Entry) (kind string, ok bool) {
+	first, err := head(e)
+	if err != nil || e.Size > maxWatchdog || !elfedit.IsELF(first) {
 		return "", false
 	}
-	data, err := readRange(e, 0, e.Size)
-	if err != nil || !isELF(data) {
-		return "", false
-	}
-	info, err := buildinfo.Read(bytes.NewReader(data))
+	found, err := m.recall("watchdog", e, func() ([]byte, error) {
+		data, err := readRange(e, 0, e.Size)
+		return []byte(watchdogOf(data)), err
+	})
+	return string(found), err == nil && len(found) > 0
+}
+
+func watchdogOf(program []byte) string {
+	info, err := buildinfo.Read(bytes.NewReader(program))
 	if err != nil {
-		return "", false
+		return ""
 	}
 	for _, m := range watchdogModules {
 		for _, p := range []string{info.Path, info.Main.Path} {
 			if p == m.path || strings.HasPrefix(p, m.path+"/") {
-				return m.kind, true
+				return m.kind
 			}
 		}
 	}
-	return "", false
+	return ""
 }
 
 // leaveOutWatchdog leaves the image's own watchdog out of the package:
@@ -144,25 +149,4 @@ func (m *mover) checkStart(d dog, words []string) error {
 	}
 	word, _, _ := strings.Cut(line, " ")
 	return m.checkProgram(word)
-}
-
-// readRange returns n bytes of a file from offset, fewer at its end.
-func readRange(e layers.Entry, offset, n int64) (_ []byte, err error) {
-	r, err := e.Content.Open()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.Path, err)
-	}
-	defer func() {
-		if closeErr := r.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	if _, err := io.CopyN(io.Discard, r, offset); err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.Path, err)
-	}
-	data, err := io.ReadAll(io.LimitReader(r, n))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.Path, err)
-	}
-	return data, nil
 }
