@@ -26,6 +26,7 @@ type language struct {
 	file     string // the function, below integration/functions
 	script   fixture.Layer
 	env      []string
+	bare     bool          // without the common packages
 	base     fixture.Layer // more files below the function
 	expect   func(t *testing.T, got map[string]any)
 }
@@ -38,7 +39,11 @@ var common = []string{"libc-bin", "dash", "coreutils", "ca-certificates", "tzdat
 // image builds the image.
 func (l language) image(t testing.TB) v1.Image {
 	t.Helper()
-	root, err := images.Root(t.Context(), l.suite, arch, append(slices.Clone(common), l.packages...)...)
+	packages := append([]string{"dash"}, l.packages...)
+	if !l.bare {
+		packages = append(slices.Clone(common), l.packages...)
+	}
+	root, err := images.Root(t.Context(), l.suite, arch, packages...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +101,13 @@ var (
 			}
 		},
 	}
+	node = language{
+		process: "node index.js", file: "node/index.js", packages: []string{"libatomic1", "libstdc++6"}, bare: true,
+		script: script("hello.js", "/usr/bin/env node", "console.log('hello')"),
+		expect: func(t *testing.T, got map[string]any) {
+			want(t, got, map[string]any{"zone": "01/01/1970, 09:00:00", "execPath": "/var/task/usr/local/bin/node", "childExecPath": "/var/task/usr/local/bin/node"})
+		},
+	}
 	ruby = language{
 		process: "ruby index.rb", file: "ruby/index.rb", packages: []string{"ruby"},
 		script: script("hello.rb", "/usr/bin/ruby", "puts 'hello'"),
@@ -118,6 +130,19 @@ var (
 		},
 	}
 )
+
+// nodeProgram is Node's own build in the place where its official images have it.
+func nodeProgram(t *testing.T) fixture.Layer {
+	file, err := images.Node(t.Context(), arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fixture.Layer{"usr/local/bin/node": fixture.Program(data)}
+}
 
 func want(t *testing.T, got, want map[string]any) {
 	t.Helper()
@@ -143,6 +168,8 @@ func TestImagesRunFromVarTask(t *testing.T) {
 		"python-trixie": python.on("trixie"),
 		"python-bookworm": python.on("bookworm", fixture.Layer{
 			"home/app/.local/lib/python3.11/site-packages/greeting.py": fixture.Text("def hello(): return 'hello'\n")}),
+		"node-trixie":   node.on("trixie", nodeProgram(t)),
+		"node-bookworm": node.on("bookworm", nodeProgram(t)),
 		"ruby-trixie":   ruby.on("trixie"),
 		"ruby-bookworm": ruby.on("bookworm"),
 		"php-trixie":    php.on("trixie"),
@@ -190,3 +217,66 @@ func onlyOwn(t *testing.T, list string, maps any) {
 }
 
 func tail(s string) string { return s[max(0, len(s)-3000):] }
+
+// TestBusyboxOnMuslRunsFromVarTask runs a busybox that is linked with musl, for
+// each request, as the classic watchdog does: the shell, its applets through
+// links, and itself as the child of the host's shell.
+func TestBusyboxOnMuslRunsFromVarTask(t *testing.T) {
+	busybox, err := images.Busybox(t.Context(), "trixie")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(busybox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := images.Root(t.Context(), "trixie", arch, "musl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer, err := images.Layer(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := v1.Config{Env: []string{debianPath, "fprocess=fn.sh"}, Cmd: []string{"fwatchdog"}, WorkingDir: "/home/app", User: "app"}
+	img, err := fixture.Image(arch, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, err := fixture.Image(arch, config, fixture.Layer{
+		"usr/bin/busybox": fixture.Program(data), "usr/bin/sh": fixture.Symlink("/usr/bin/busybox"), "usr/bin/cat": fixture.Symlink("busybox"),
+		"usr/bin/sed": fixture.Symlink("/bin/busybox"), "usr/bin/awk": fixture.Symlink("busybox"), "usr/bin/sort": fixture.Symlink("busybox"),
+		"usr/bin/fwatchdog": fixture.Program(program(t, "watchdog", arch)),
+		"usr/local/bin/fn.sh": fixture.Program([]byte("#!/bin/sh\necho body: $(cat)\n" +
+			"/bin/sh -c 'echo shell: $(echo 42 | cat)'\n" +
+			"awk '{ if (NF > 5) print $6 }' /proc/self/maps | grep / | sort | sed 's/^/map: /'\n")),
+		"usr/bin/grep": fixture.Symlink("busybox"), "usr/bin/tr": fixture.Symlink("busybox"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := over.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if img, err = mutate.AppendLayers(img, append([]v1.Layer{layer}, top...)...); err != nil {
+		t.Fatal(err)
+	}
+	ref := push(t, "functions/musl:1", img)
+	deploy(t, types.FunctionDeployment{Service: "musl", Image: ref})
+	answer, err := shared.up.Do(t.Context(), http.MethodPost, "/function/musl", []byte("ping"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := string(answer.Body)
+	if answer.Status != http.StatusOK || !strings.HasPrefix(said, "body: ping\nshell: 42\n") {
+		t.Fatalf("status %d: %s\n%s", answer.Status, said, tail(shared.log.String()))
+	}
+	var maps []any
+	for line := range strings.Lines(said) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "map: "); ok {
+			maps = append(maps, name)
+		}
+	}
+	onlyOwn(t, "awk", maps)
+}

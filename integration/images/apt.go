@@ -42,12 +42,12 @@ func openArchive(ctx context.Context, dir, suite, arch string) (*archive, error)
 	if err != nil {
 		return nil, fmt.Errorf("open archive %s: %w", suite, err)
 	}
-	return a, a.apt(ctx, "update")
+	return a, a.apt(ctx, "", "update")
 }
 
 // fetch downloads packages and all that they depend on, and returns the files.
 func (a *archive) fetch(ctx context.Context, packages []string) ([]string, error) {
-	if err := a.apt(ctx, append([]string{"install", "--download-only", "-y"}, packages...)...); err != nil {
+	if err := a.apt(ctx, "", append([]string{"install", "--download-only", "-y"}, packages...)...); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(a.dir, "var/cache/apt/archives/*.deb"))
@@ -55,7 +55,8 @@ func (a *archive) fetch(ctx context.Context, packages []string) ([]string, error
 	return files, err
 }
 
-func (a *archive) apt(ctx context.Context, args ...string) error {
+// apt runs apt-get in dir, with this archive alone as its world.
+func (a *archive) apt(ctx context.Context, dir string, args ...string) error {
 	options := []string{
 		"-qq", "-o", "Dir=" + a.dir, "-o", "Dir::State::status=" + filepath.Join(a.dir, "var/lib/dpkg/status"),
 		"-o", "APT::Architecture=" + a.arch, "-o", "APT::Architectures::=" + a.arch,
@@ -63,6 +64,7 @@ func (a *archive) apt(ctx context.Context, args ...string) error {
 		"-o", "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false", "-o", "Debug::NoLocking=1",
 	}
 	cmd := exec.CommandContext(ctx, "apt-get", append(options, args...)...)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("apt-get %s for %s %s: %w\n%s", strings.Join(args, " "), a.suite, a.arch, err, out)
