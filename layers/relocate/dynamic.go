@@ -81,7 +81,7 @@ func (m *mover) patchLoader(l *loader) error {
 		if l.file.Size > ldso.MaxLoader {
 			return json.Marshal(patch{Reason: fmt.Sprintf("it has %d bytes", l.file.Size)})
 		}
-		content, err := readRange(l.file, 0, l.file.Size)
+		content, err := readStart(l.file, l.file.Size)
 		if err != nil {
 			return nil, err
 		}
@@ -130,6 +130,20 @@ func (m *mover) checkELF(e layers.Entry) error {
 	}
 	if l.err != nil {
 		return fmt.Errorf("program /%s needs %s: %w", e.Path, f.Interp, l.err)
+	}
+	return m.checkKnown(e, f)
+}
+
+// debianNode is a file that Debian's build of Node reads, by this path and no
+// other, before anything else; without it the program aborts.
+const debianNode = "/usr/share/nodejs/cjs-module-lexer/lexer.js"
+
+// checkKnown refuses programs that are known to read files by paths that are
+// compiled into them, and to end without them.
+func (m *mover) checkKnown(e layers.Entry, f fact) error {
+	node := slices.ContainsFunc(f.Needed, func(n string) bool { return strings.HasPrefix(n, "libnode.so.") })
+	if node && m.has(debianNode, layers.File) {
+		return fmt.Errorf("%w: /%s is Debian's build of Node, which reads %s and the like by these paths: take Node's own build, or a container image", ErrUnmovable, e.Path, debianNode)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func head(e layers.Entry) ([]byte, error) {
 	if h, ok := e.Content.(layers.HeadedContent); ok {
 		return h.Head(), nil
 	}
-	return readRange(e, 0, layers.HeadSize)
+	return readStart(e, layers.HeadSize)
 }
 
 // text returns the content of a small file, nil for a large one.
@@ -73,7 +73,7 @@ func (m *mover) text(e layers.Entry) ([]byte, error) {
 	if e.Size > maxText {
 		return nil, nil
 	}
-	return m.recall("text", e, func() ([]byte, error) { return readRange(e, 0, e.Size) })
+	return m.recall("text", e, func() ([]byte, error) { return readStart(e, e.Size) })
 }
 
 // elf returns what is known of an ELF file.
@@ -135,23 +135,20 @@ func (m *mover) readELFs(list []layers.Entry) error {
 	return nil
 }
 
-// readRange returns n bytes of a file from offset, fewer at its end.
-func readRange(e layers.Entry, offset, n int64) (_ []byte, err error) {
+// readStart returns the first n bytes of a file, fewer when it is shorter.
+func readStart(e layers.Entry, n int64) (_ []byte, err error) {
 	r, err := e.Content.Open()
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.Path, err)
+		return nil, fmt.Errorf("read /%s: %w", e.Path, err)
 	}
 	defer func() {
 		if closeErr := r.Close(); err == nil {
 			err = closeErr
 		}
 	}()
-	if _, err := io.CopyN(io.Discard, r, offset); err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.Path, err)
-	}
 	data, err := io.ReadAll(io.LimitReader(r, n))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.Path, err)
+		return nil, fmt.Errorf("read /%s: %w", e.Path, err)
 	}
 	return data, nil
 }

@@ -289,7 +289,7 @@ func TestEntryScriptNamesItsInterpreterInThePackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, _ := r.Tree.Get("fn.sh")
-	data, err := readRange(e, 0, 1000)
+	data, err := readStart(e, 1000)
 	if want := "#! /var/task/bin/sh -e\necho hello\n"; err != nil || string(data) != want || e.Size != int64(len(want)) {
 		t.Errorf("%q, size %d, %v", data, e.Size, err)
 	}
@@ -327,7 +327,7 @@ func FuzzScript(f *testing.F) {
 		}
 		m.moveScript(e, first)
 		if c, ok := m.changed["fn"]; ok {
-			if moved, err := readRange(c, 0, c.Size+1); err != nil || int64(len(moved)) != c.Size {
+			if moved, err := readStart(c, c.Size+1); err != nil || int64(len(moved)) != c.Size {
 				t.Errorf("%q became %q, size %d, %v", data, moved, c.Size, err)
 			}
 		}

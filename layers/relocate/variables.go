@@ -40,7 +40,6 @@ var variables = []struct {
 	{"PERL5LIB", "Perl's library", (*mover).perlLibrary},
 	{"RUBYLIB", "Ruby's library", (*mover).rubyLibrary},
 	{"GEM_PATH", "Ruby's gems", (*mover).gems},
-	{"NODE_PATH", "Debian's Node modules", allDirs("/usr/lib/x86_64-linux-gnu/nodejs", "/usr/lib/aarch64-linux-gnu/nodejs", "/usr/share/nodejs", "/usr/lib/nodejs")},
 	{"PHPRC", "php.ini", (*mover).phpIni},
 	{"PHP_INI_SCAN_DIR", "PHP's configuration and extensions", (*mover).phpScanDirs},
 }

@@ -68,7 +68,7 @@ func (m *mover) builtFrom(e layers.Entry) (kind string, ok bool) {
 		return "", false
 	}
 	found, err := m.recall("watchdog", e, func() ([]byte, error) {
-		data, err := readRange(e, 0, e.Size)
+		data, err := readStart(e, e.Size)
 		return []byte(watchdogOf(data)), err
 	})
 	return string(found), err == nil && len(found) > 0
