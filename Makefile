@@ -42,7 +42,7 @@ test: build tools ## every test, from unit to the whole line with real processes
 	done
 
 tools:
-	@integration/tools.sh aws
+	@integration/tools.sh aws images
 
 test-peers: build ## run the cases of faas-cli and the watchdogs with the real programs: make test-peers PEERS=DIR
 	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }

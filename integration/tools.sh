@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that tests and benchmarks run beside ours, where they
-# are missing: tools.sh aws | bench. As root from Debian's packages; awscli
+# are missing: tools.sh aws | images | bench. As root from Debian's packages; awscli
 # otherwise from PyPI into bin/aws-venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,6 +28,17 @@ aws() {
   apt awscli && works aws && return
   python3 -m venv bin/aws-venv && bin/aws-venv/bin/pip install --quiet awscli && return
   echo "the tests need the AWS CLI: install Debian's package awscli" >&2
+  exit 1
+}
+
+images() {
+  local missing=() tool
+  for tool in npm gcc make bzip2; do
+    type -P "$tool" >/dev/null || missing+=("$tool")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  apt "${missing[@]}" && return
+  echo "the tests build images with ${missing[*]}: install Debian's packages of these names" >&2
   exit 1
 }
 
