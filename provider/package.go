@@ -19,9 +19,10 @@ import (
 
 // packageOptions are the flags of package.
 type packageOptions struct {
-	output string
-	arch   string
-	json   bool
+	output  string
+	arch    string
+	keepAll bool
+	json    bool
 }
 
 func packageCommand() *cobra.Command {
@@ -55,6 +56,7 @@ docker-archive:FILE.`,
 	}
 	cmd.Flags().StringVarP(&o.output, "output", "o", "function.zip", "file to write")
 	cmd.Flags().StringVar(&o.arch, "arch", "", "amd64 or arm64 (default $function_arch, else amd64)")
+	cmd.Flags().BoolVar(&o.keepAll, "keep-all", false, "keep what no function reads: manuals, headers, databases of package managers")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the summary as JSON")
 	return cmd
 }
@@ -68,7 +70,7 @@ func pack(ctx context.Context, cfg config.Config, ref string, o packageOptions, 
 		return fmt.Errorf("write %s: %w", o.output, err)
 	}
 	display := newDisplay(terminal)
-	made, err := packager(cfg).Write(ctx, aws.PackageSpec{Image: ref, Arch: o.arch, Progress: display.step}, file)
+	made, err := packager(cfg).Write(ctx, aws.PackageSpec{Image: ref, Arch: o.arch, KeepAll: o.keepAll, Progress: display.step}, file)
 	display.end()
 	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err == nil {
 		err = os.Rename(file.Name(), o.output)

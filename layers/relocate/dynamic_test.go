@@ -193,7 +193,7 @@ func TestUnmovableIsRefusedForTheFunctionAndReportedForOthers(t *testing.T) {
 				files["lib64/ld-linux-x86-64.so.2"] = c.loader
 			}
 			_, err := Relocate(tree(t, files), fnConfig(), Options{Prefix: "/var/task"})
-			if !errors.Is(err, ErrLoader) || !errors.Is(err, ErrUnmovable) || !errors.Is(err, ErrDynamic) || !strings.Contains(err.Error(), "package: image") {
+			if !errors.Is(err, ErrLoader) || !errors.Is(err, ErrUnmovable) || !errors.Is(err, ErrDynamic) || !strings.Contains(err.Error(), "cannot be moved") {
 				t.Errorf("%v", err)
 			}
 			r, err := Relocate(tree(t, files), fnConfig(), Options{Prefix: "/var/task", Process: "static"})

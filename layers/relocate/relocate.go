@@ -20,7 +20,7 @@ import (
 var (
 	// ErrUnmovable says that the image cannot run from another directory than its
 	// own root: as a container image it can.
-	ErrUnmovable = errors.New("image cannot be moved into a zip package (deploy it as a container image: annotation com.openfaas.lambda/package: image)")
+	ErrUnmovable = errors.New("image cannot be moved into a zip package")
 	// ErrDynamic is an ErrUnmovable: a dynamically linked program cannot be moved.
 	ErrDynamic = fmt.Errorf("%w: dynamically linked program", ErrUnmovable)
 	// ErrLoader is an ErrDynamic: the program's loader cannot be moved.

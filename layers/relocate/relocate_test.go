@@ -193,7 +193,7 @@ func TestRelocateRefuses(t *testing.T) {
 		"not executable":          {map[string]string{"bin/fn": "-x"}, fn("fn"), Options{}, ErrNoProgram, []string{"/bin/fn is not executable"}},
 		"space in front":          {map[string]string{"bin/fn": amd}, fn(" fn"), Options{}, ErrNoProgram, nil},
 		"override missing":        {map[string]string{"bin/fn": amd}, fn("fn"), Options{Process: "other"}, ErrNoProgram, []string{"other"}},
-		"dynamic":                 {map[string]string{"bin/node": dyn}, fn("node x"), Options{}, ErrDynamic, []string{"/bin/node", "/lib64/ld-linux-x86-64.so.2", "does not hold", "package: image"}},
+		"dynamic":                 {map[string]string{"bin/node": dyn}, fn("node x"), Options{}, ErrDynamic, []string{"/bin/node", "/lib64/ld-linux-x86-64.so.2", "does not hold", "cannot be moved"}},
 		"dynamic through links":   {map[string]string{"bin": "->usr/bin", "usr/bin/cat": "->busybox", "usr/bin/busybox": dyn}, fn("cat"), Options{}, ErrDynamic, []string{"/usr/bin/busybox"}},
 		"dynamic command":         {map[string]string{"bin/fn": dyn}, layers.Config{Arch: "amd64", Cmd: []string{"/bin/fn"}}, Options{}, ErrDynamic, nil},
 		"dynamic override":        {map[string]string{"bin/fn": amd, "bin/sh": dyn}, fn("fn"), Options{Process: "sh -c x"}, ErrDynamic, nil},

@@ -46,7 +46,7 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 	if err != nil && !(missing && create) {
 		return err
 	}
-	pkg, err := b.pack(ctx, d, p.arch)
+	pkg, err := b.pack(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -66,10 +66,13 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 const packTime = 15 * time.Minute
 
 // pack makes the package of a deployment.
-func (b *Backend) pack(ctx context.Context, d types.FunctionDeployment, arch string) (Package, error) {
+func (b *Backend) pack(ctx context.Context, p plan) (Package, error) {
+	d := p.deployment
 	ctx, cancel := context.WithTimeout(ctx, packTime)
 	defer cancel()
-	return b.opts.Packager.Package(ctx, PackageSpec{Image: d.Image, Arch: arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars)})
+	return b.opts.Packager.Package(ctx, PackageSpec{
+		Image: d.Image, Arch: p.arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars), KeepAll: p.keepAll,
+	})
 }
 
 // processVariables are those of a deployment's variables that decide which

@@ -94,7 +94,7 @@ func throttledFor(err error) time.Duration {
 var unusable = []error{
 	image.ErrReference, image.ErrLocalReference, image.ErrNotFound, image.ErrUnauthorized, image.ErrPlatform, image.ErrDigest, image.ErrInvalid,
 	flatten.ErrUnsafePath, flatten.ErrLink, flatten.ErrLimit, flatten.ErrDigest, flatten.ErrCorrupt,
-	relocate.ErrDynamic, relocate.ErrNoProgram, relocate.ErrFormat, relocate.ErrMachine, relocate.ErrNoProcess, relocate.ErrNoCommand,
+	relocate.ErrUnmovable, relocate.ErrNoProgram, relocate.ErrFormat, relocate.ErrMachine, relocate.ErrNoProcess, relocate.ErrNoCommand,
 	relocate.ErrFormat, relocate.ErrDir, relocate.ErrDir,
 	bundle.ErrTooLarge, bundle.ErrReserved,
 }

@@ -48,6 +48,7 @@ type PackageSpec struct {
 	Arch     string          // amd64 or arm64
 	Process  string          // the deployment's envProcess; may be empty
 	Env      []string        // the deployment's envVars, NAME=value, sorted
+	KeepAll  bool            // keep what no function reads: manuals, headers and the like
 	Progress layers.Progress // may be nil
 }
 
@@ -138,7 +139,11 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 		return Package{}, err
 	}
 	defer func() { err = errors.Join(err, flat.Close(), settle(kept)) }()
-	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: root, Process: spec.Process, Env: spec.Env})
+	options := relocate.Options{Prefix: root, Process: spec.Process, Env: spec.Env, KeepAll: spec.KeepAll}
+	if kept != nil {
+		options.Facts = kept.Facts()
+	}
+	moved, err := relocate.Relocate(flat.Tree, img.Config, options)
 	if err != nil {
 		return Package{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -34,7 +35,7 @@ type packageStore struct{ dir string }
 func cacheKey(digest string, spec PackageSpec, bootstrap []byte, revision string) string {
 	program := sha256.Sum256(bootstrap)
 	h := sha256.New()
-	for _, part := range []string{"1", digest, spec.Arch, spec.Process, strings.Join(spec.Env, "\x00"), string(program[:]), revision} {
+	for _, part := range []string{"1", digest, spec.Arch, spec.Process, strings.Join(spec.Env, "\x00"), strconv.FormatBool(spec.KeepAll), string(program[:]), revision} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -22,6 +22,7 @@ type plan struct {
 	memory     int               // MB
 	timeout    time.Duration     // whole seconds
 	env        map[string]string // of the Lambda function
+	keepAll    bool              // of the image
 }
 
 // functionName is Lambda's own pattern for a name without ARN, where AWS itself
@@ -55,6 +56,9 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 	if p.env, err = environment(d.EnvVars, d.EnvProcess); err != nil {
 		return p, err
 	}
+	if p.keepAll, err = keepAll(d); err != nil {
+		return p, err
+	}
 	if err := checkResources(d); err != nil {
 		return p, err
 	}
@@ -72,6 +76,24 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 		return p, err
 	}
 	return p, nil
+}
+
+// KeepAllAnnotation, with the value "true", puts into the package what otherwise
+// is left out because no function reads it (docs/relocation.md).
+const KeepAllAnnotation = "com.openfaas.lambda/keep-all"
+
+func keepAll(d types.FunctionDeployment) (bool, error) {
+	if d.Annotations == nil {
+		return false, nil
+	}
+	switch value := (*d.Annotations)[KeepAllAnnotation]; value {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, backend.Errorf(backend.ErrInvalid, "annotation %s: %q is neither true nor false", KeepAllAnnotation, value)
+	}
 }
 
 // checkResources refuses quantities that are none.
