@@ -43,6 +43,9 @@ type Lambda struct {
 	Memory        int           // MB, when limits.memory says nothing
 	Timeout       time.Duration // when neither the deployment nor the image says anything
 	DeployTimeout time.Duration // how long Lambda may take to make a function ready
+	CodeBucket    string        // of S3, for what Lambda's API does not take; empty: one is made; "none"
+	PayloadMemory int64         // bytes for the bodies that are being sent
+	ReadyWait     time.Duration // how long an invocation waits for a function that is not ready
 
 	// Endpoint and the rest are set by `up` alone: empty means what AWS's SDK
 	// finds in its ordinary places.
@@ -51,6 +54,10 @@ type Lambda struct {
 
 // role is AWS's own pattern for the Role of CreateFunction.
 var role = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/[a-zA-Z_0-9+=,.@\-_/]+$`)
+
+// bucket is what S3 allows as a name (docs.aws.amazon.com/AmazonS3, "Bucket
+// naming rules").
+var bucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // label is what Kubernetes, and so OpenFaaS, allows as a namespace.
 var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
@@ -77,6 +84,9 @@ func Read(getenv func(string) string) (Config, error) {
 			Memory:        v.number("function_memory", 256, 128, 10240),
 			Timeout:       v.duration("function_timeout", time.Minute, time.Second, 900*time.Second),
 			DeployTimeout: v.duration("deploy_timeout", 5*time.Minute, time.Second, time.Hour),
+			CodeBucket:    v.text("code_bucket", ""),
+			PayloadMemory: int64(v.number("payload_memory", 256, 32, 1<<20)) << 20,
+			ReadyWait:     v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute),
 		},
 	}
 	// Known to users of faas-provider. The one host that we call is AWS.
@@ -90,6 +100,9 @@ func Read(getenv func(string) string) (Config, error) {
 	}
 	if c.CacheDir != "" && !filepath.IsAbs(c.CacheDir) {
 		v.bad("cache_dir", c.CacheDir, "an absolute path")
+	}
+	if c.Lambda.CodeBucket != "" {
+		v.match("code_bucket", c.Lambda.CodeBucket, bucket, `the name of an S3 bucket, or "none"`)
 	}
 	for _, registry := range c.InsecureRegistries {
 		if strings.ContainsAny(registry, "/ ") {

@@ -36,7 +36,7 @@ type account struct {
 	role    string         // that functions run as
 	config  aws.Config     // for clients of other services: credentials, region, endpoint
 	lambda  *lambda.Client // of the control plane
-	invoker *lambda.Client // of invocations, which are not repeated
+	caller  *caller        // of invocations, which are not repeated
 	s3      *s3.Client
 	tagging *resourcegroupstaggingapi.Client
 	sts     *sts.Client
@@ -74,7 +74,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 	if key.Role != "" {
 		a.role = key.Role
 	}
-	a.invoker = lambda.New(a.lambda.Options(), func(o *lambda.Options) { o.Retryer = invokeRetryer() })
+	a.caller = newCaller(a.lambda.Options(), transportOf(cfg.HTTPClient))
 	return a
 }
 

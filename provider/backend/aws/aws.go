@@ -15,11 +15,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
@@ -43,6 +42,10 @@ type Options struct {
 	// means that there is none.
 	CodeBucket string
 
+	ReadyWait     time.Duration         // how long an invocation waits for a function that is not ready; 0 is 10 s
+	PayloadMemory int64                 // bytes for the bodies that are being sent; 0 is 256 MiB
+	Metrics       prometheus.Registerer // gets the metrics of invocations and calls to AWS; may be nil
+
 	// Accounts say where the functions of a namespace are, beside what the
 	// namespace's own annotations say.
 	Accounts map[string]AccountOptions
@@ -58,6 +61,9 @@ type Options struct {
 	Endpoint, Region, AccessKey, SecretKey string
 }
 
+// readyWait is the default of Options.ReadyWait.
+const readyWait = 10 * time.Second
+
 // Backend is the functions of one or several AWS accounts and regions, by
 // namespace. Open makes one.
 type Backend struct {
@@ -65,6 +71,9 @@ type Backend struct {
 	config   aws.Config
 	home     *account // of the default namespace, and of what is kept of all
 	accounts accounts
+	budget   budget
+	rules    bucketRules
+	observe  *observer
 	cache    cache
 	busy     busy
 	log      *slog.Logger
@@ -82,10 +91,18 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
+	if b.opts.ReadyWait == 0 {
+		b.opts.ReadyWait = readyWait
+	}
+	b.budget = newBudget(opts.PayloadMemory)
 	cfg, err := load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
+	if b.observe, err = newObserver(opts.Metrics); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	cfg.APIOptions = append(cfg.APIOptions, b.observe.watch)
 	b.config = cfg
 	b.home = b.accounts.get(cfg, opts.Accounts[opts.Namespace], opts)
 	return b, nil
@@ -123,20 +140,6 @@ func load(ctx context.Context, opts Options) (aws.Config, error) {
 		return aws.Config{}, errors.New("load AWS configuration: no region: set AWS_REGION or choose a profile that has one")
 	}
 	return cfg, nil
-}
-
-// invokeRetryer repeats an invocation only when nothing of it was sent: a
-// function must not run twice because an answer was lost, and throttling is the
-// client's to know.
-func invokeRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 3
-		o.RateLimiter = ratelimit.None
-		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
-			return time.Duration(attempt) * 50 * time.Millisecond, nil
-		})
-		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(notSent)}
-	})
 }
 
 // notSent tells whether err is that of a connection that was never made.

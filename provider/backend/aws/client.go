@@ -5,9 +5,6 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/schemas"
-	"github.com/aws/smithy-go/transport/http/protocol/restjson1"
 )
 
 // plainBodies is an HTTP client for the SDK that hides that a request's body
@@ -28,9 +25,18 @@ func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
 	return c.HTTPClient.Do(r)
 }
 
-// ownProtocol gives one call a protocol of its own: the SDK's keeps the decoder
-// of event streams in the client's, where streams at the same time would share
-// it without a lock (smithy-go 1.28, internal/eventstream).
-func ownProtocol(o *lambda.Options) {
-	o.Protocol = restjson1.New(schemas.AWSGirApiService)
+// transportOf returns what carries the requests of an SDK's client.
+func transportOf(client aws.HTTPClient) http.RoundTripper {
+	switch c := client.(type) {
+	case plainBodies:
+		return transportOf(c.HTTPClient)
+	case interface{ GetTransport() *http.Transport }:
+		return c.GetTransport()
+	}
+	return carrier{client}
 }
+
+// carrier is an SDK's client as a RoundTripper.
+type carrier struct{ client aws.HTTPClient }
+
+func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) { return c.client.Do(r) }

@@ -250,6 +250,9 @@ func (b *Backend) Delete(ctx context.Context, name backend.Name) error {
 		return err
 	}
 	defer b.cache.forget(name)
-	_, err = b.home.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: current.config.FunctionName})
-	return awsError("delete function "+name.String(), err)
+	if _, err = b.home.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: current.config.FunctionName}); err != nil {
+		return awsError("delete function "+name.String(), err)
+	}
+	b.observe.forget(name)
+	return nil
 }

@@ -80,6 +80,10 @@ func awsError(doing string, err error) error {
 }
 
 func throttledFor(err error) time.Duration {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return refused.after
+	}
 	var throttled *types.TooManyRequestsException
 	if errors.As(err, &throttled) && throttled.RetryAfterSeconds != nil {
 		if n, err := strconv.Atoi(*throttled.RetryAfterSeconds); err == nil && n > 0 {

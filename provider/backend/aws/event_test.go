@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,12 +27,13 @@ func TestEvent(t *testing.T) {
 		"X-A": {"1", "2"}, "Accept": {"*/*"}, "Cookie": {"a=b; c=\"d\"", "e=f"}, "User-Agent": {"curl"}, "X-Call-Id": {"id"},
 		"Connection": {"close, X-Hop"}, "X-Hop": {"1"}, "Te": {"trailers"}, "Upgrade": {"h2c"}, "Expect": {"100-continue"},
 	}
-	payload, err := encode(r, time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC))
+	e, err := newEvent(r, 7, nil, time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
+	payload := appendBody(e.append(nil, nil), []byte("<hello>"))
 	want := `{"version":"2.0","routeKey":"$default","rawPath":"/a%20b","rawQueryString":"q=1&r=%20","cookies":["a=b","c=\"d\"","e=f"],` +
-		`"headers":{"accept":"*/*","content-length":"7","host":"fn.example.com:8080","user-agent":"curl","x-a":"1,2","x-call-id":"id"},` +
+		`"headers":{"content-length":"7","host":"fn.example.com:8080","accept":"*/*","user-agent":"curl","x-a":"1,2","x-call-id":"id"},` +
 		`"requestContext":{"accountId":"anonymous","apiId":"faas-lambda","domainName":"fn.example.com:8080","domainPrefix":"fn",` +
 		`"http":{"method":"POST","path":"/a b","protocol":"HTTP/1.1","sourceIp":"10.0.0.1","userAgent":"curl"},` +
 		`"requestId":"id","routeKey":"$default","stage":"$default","time":"23/Nov/2026:01:02:03 +0000","timeEpoch":1795395723000},` +
@@ -41,6 +43,24 @@ func TestEvent(t *testing.T) {
 	}
 }
 
+// encode returns the payload of an invocation where there is no bucket.
+func encode(t *testing.T, r *http.Request) ([]byte, error) {
+	t.Helper()
+	b := &Backend{budget: newBudget(0)}
+	out, err := b.payloadFor(t.Context(), target{account: &account{wanted: noBucket}}, r, false)
+	if err != nil {
+		return nil, err
+	}
+	return out.data, nil
+}
+
+// incompressible returns n bytes that no compressor makes shorter.
+func incompressible(n int) []byte {
+	out := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(out)
+	return out
+}
+
 func TestEventRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -48,17 +68,17 @@ func TestEventRefuses(t *testing.T) {
 		kind error
 	}{
 		{"declared too long", func() *http.Request {
-			r := httptest.NewRequest("POST", "/", http.NoBody)
+			r := httptest.NewRequest("POST", "/", bytes.NewReader(incompressible(1<<20)))
 			r.ContentLength = 7 << 20
 			return r
 		}, backend.ErrTooLarge},
 		{"too long, chunked", func() *http.Request {
-			r := httptest.NewRequest("POST", "/", io.LimitReader(strings.NewReader(strings.Repeat("x", 7<<20)), 7<<20))
+			r := httptest.NewRequest("POST", "/", io.LimitReader(bytes.NewReader(incompressible(7<<20)), 7<<20))
 			r.ContentLength = -1
 			return r
 		}, backend.ErrTooLarge},
 		{"too long in base64", func() *http.Request {
-			return httptest.NewRequest("POST", "/", bytes.NewReader(bytes.Repeat([]byte{0xff}, 5<<20)))
+			return httptest.NewRequest("POST", "/", bytes.NewReader(incompressible(5<<20)))
 		}, backend.ErrTooLarge},
 		{"header that is no text", func() *http.Request {
 			r := httptest.NewRequest("GET", "/", nil)
@@ -72,7 +92,7 @@ func TestEventRefuses(t *testing.T) {
 		}, backend.ErrInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := encode(c.r(), time.Now()); !errors.Is(err, c.kind) {
+			if _, err := encode(t, c.r()); !errors.Is(err, c.kind) {
 				t.Errorf("%v, want %v", err, c.kind)
 			}
 		})
@@ -85,7 +105,7 @@ func FuzzEventBody(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{0}, 100))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
-		payload, err := encode(r, time.Now())
+		payload, err := encode(t, r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ func newFakeLambda(t *testing.T) *fakeLambda {
 	t.Cleanup(server.Close)
 	b, err := Open(t.Context(), Options{
 		Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute,
-		DeployTimeout: 10 * time.Second, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+		DeployTimeout: 10 * time.Second, ReadyWait: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func newFakeLambda(t *testing.T) *fakeLambda {
 }
 
 func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasSuffix(r.URL.Path, "/response-streaming-invocations") {
+	if strings.HasSuffix(r.URL.Path, "invocations") {
 		f.invoked(w, r)
 		return
 	}

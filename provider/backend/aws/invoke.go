@@ -2,42 +2,74 @@ package aws
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
 // Invoke implements backend.Invoker: the request becomes one event, and the
-// answer comes as a stream that begins with its status and headers.
+// answer comes as a stream that begins with its status and headers. A function
+// that others made gets the request's body as it is and its answer is the body
+// of a 200. With backend.AsyncHeader the answer is a 202, made as soon as Lambda
+// has queued the event.
 func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request) (*http.Response, error) {
 	to, err := b.target(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	doing := "invoke function " + name.String()
-	payload, err := encode(r, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
+	begin := time.Now()
+	ctx, span := startSpan(ctx, to)
+	over := func(code int, err error) {
+		b.observe.invoked(to, begin, code, err)
+		span.end(code, err)
 	}
+	answer, err := b.invokeOn(ctx, to, r)
+	if err != nil {
+		over(0, err)
+		return nil, err
+	}
+	if s, ok := answer.Body.(*stream); ok {
+		s.over = func(err error) { over(answer.StatusCode, err) }
+	} else {
+		over(answer.StatusCode, nil)
+	}
+	return answer, nil
+}
+
+// invokeOn invokes once it is known what.
+func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*http.Response, error) {
+	event := backend.Async(r)
+	sent, err := b.payloadFor(ctx, to, r, event)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", to.doing(), err)
+	}
+	defer sent.release()
 	ctx, cancel := context.WithCancel(ctx)
-	out, err := to.account.invoker.InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{
-		FunctionName: &to.function, Qualifier: to.qualifierPtr(), Payload: payload,
-	}, ownProtocol)
+	begin := time.Now()
+	answer, err := b.whenReady(ctx, to, call{
+		function: to.function, qualifier: to.qualifier, payload: sent.payload, event: event, trace: traceHeader(ctx, r),
+	})
+	b.observe.called("Lambda", operationOf(event), begin, err)
 	if err != nil {
 		cancel()
-		return nil, b.refused(doing, name, err)
+		sent.discard(ctx)
+		return nil, b.refused(to, err)
 	}
-	s := &stream{doing: doing, events: out.GetStream(), cancel: cancel}
+	if event {
+		defer cancel()
+		return accepted(r, answer)
+	}
+	s := newStream(to, answer, func() {
+		cancel()
+		sent.discard(ctx)
+	})
+	if to.adopted {
+		return s.raw(r)
+	}
 	// The functions here are our bootstrap's, which answers an event with our
 	// envelope by metadata and body; only a failed invocation has none.
 	m, err := readMetadata(s)
@@ -45,104 +77,72 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 		_ = s.Close() // err says more
 		return nil, err
 	}
-	answer := m.response(s)
-	answer.Request = r
-	return answer, nil
+	out := m.response(s)
+	out.Request = r
+	return out, nil
+}
+
+func operationOf(event bool) string {
+	if event {
+		return "Invoke"
+	}
+	return "InvokeWithResponseStream"
+}
+
+// whenReady invokes, and again for a moment when the function cannot take
+// invocations yet: it is being made or restored, and nothing has run
+// (docs.aws.amazon.com/lambda, "Lambda function states").
+func (b *Backend) whenReady(ctx context.Context, to target, c call) (*http.Response, error) {
+	deadline := time.Now().Add(b.opts.ReadyWait)
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		answer, err := to.account.caller.invoke(ctx, c)
+		if err == nil || !notReady[refusedBy(err)] || time.Now().Add(wait).After(deadline) {
+			return answer, err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// notReady are the codes of a function that will soon take invocations.
+var notReady = map[string]bool{
+	"ResourceConflictException":     true, // Pending or Inactive
+	"ResourceNotReadyException":     true, // Inactive, with a VPC
+	"SnapStartNotReadyException":    true, //
+	"SnapStartTimeoutException":     true, //
+	"EFSMountConnectivityException": false,
 }
 
 // refused is what it means that Lambda did not accept an invocation.
-func (b *Backend) refused(doing string, name backend.Name, err error) error {
-	err = awsError(doing, err)
+func (b *Backend) refused(to target, err error) error {
+	code := refusedBy(err)
+	err = awsError(to.doing(), err)
 	switch {
 	case errors.Is(err, backend.ErrNotFound):
-		b.cache.forget(name) // deleted by somebody else
-		return backend.NotFound(name)
-	case errors.Is(err, backend.ErrConflict):
-		// Pending, or Inactive and being restored: soon it works.
-		return backend.As(backend.ErrUnavailable, err)
+		b.cache.forget(to.name) // deleted by somebody else
+		return backend.NotFound(to.name)
+	case notReady[code]:
+		return &backend.Throttled{After: retryLater, Err: backend.As(backend.ErrUnavailable, err)}
 	}
 	return err
 }
 
-// stream is the body of an answer: the payload of Lambda's event stream.
-type stream struct {
-	doing  string
-	events *lambda.InvokeWithResponseStreamEventStream
-	cancel context.CancelFunc
-	chunk  []byte
-	err    error // what Read returns once chunk is empty
+// retryLater is when to ask again for a function that did not become ready in
+// the time that a request waits.
+const retryLater = 5 * time.Second
+
+// accepted is the answer to an invocation that nobody waits for.
+func accepted(r *http.Request, answer *http.Response) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxRefusal)) // empty
+	_ = answer.Body.Close()
+	header := http.Header{}
+	if id := answer.Header.Get("X-Amzn-Requestid"); id != "" {
+		header.Set(requestIDHeader, id)
+	}
+	return &http.Response{StatusCode: http.StatusAccepted, Header: header, Body: http.NoBody, Request: r}, nil
 }
 
-// next waits for the next bytes, or sets err.
-func (s *stream) next() {
-	for s.err == nil && len(s.chunk) == 0 {
-		event, ok := <-s.events.Events()
-		if !ok {
-			err := s.events.Err()
-			if err == nil {
-				err = io.ErrUnexpectedEOF // the connection ended before the invocation
-			}
-			s.err = awsError(s.doing, err)
-			return
-		}
-		switch e := event.(type) {
-		case *lambdatypes.InvokeWithResponseStreamResponseEventMemberPayloadChunk:
-			s.chunk = e.Value.Payload
-		case *lambdatypes.InvokeWithResponseStreamResponseEventMemberInvokeComplete:
-			s.err = io.EOF
-			if code := aws.ToString(e.Value.ErrorCode); code != "" {
-				s.err = functionError(s.doing, code, aws.ToString(e.Value.ErrorDetails))
-			}
-		}
-	}
-}
-
-// functionError is what Lambda says of a failed invocation. The type is in the
-// details where those are JSON, as the runtime or Lambda itself reported it;
-// the code is often only "Unhandled".
-func functionError(doing, code, details string) error {
-	var d struct {
-		Type    string `json:"errorType"`
-		Message string `json:"errorMessage"`
-	}
-	if err := json.Unmarshal([]byte(details), &d); err != nil || d.Type == "" && d.Message == "" {
-		d.Message = details
-	}
-	if d.Type == "" {
-		d.Type = code
-	}
-	err := fmt.Errorf("%s: %w", doing, &backend.FunctionError{Type: d.Type, Message: d.Message})
-	// Recorded on the real service: "Task timed out after 1.00 seconds".
-	if d.Type == "Sandbox.Timedout" || strings.Contains(d.Message, "Task timed out after") {
-		return backend.As(backend.ErrTimeout, err)
-	}
-	return err
-}
-
-// Read implements io.Reader. An error other than io.EOF says that the function
-// did not finish its answer.
-func (s *stream) Read(p []byte) (int, error) {
-	s.next()
-	if len(s.chunk) == 0 {
-		return 0, s.err
-	}
-	n := copy(p, s.chunk)
-	s.chunk = s.chunk[n:]
-	return n, nil
-}
-
-// Close ends the invocation if it has not ended, and the connection with it.
-// After a complete answer the connection is read to its end, so that it serves
-// the next invocation.
-func (s *stream) Close() error {
-	defer s.cancel()
-	if s.err == nil {
-		s.cancel()
-	}
-	for range s.events.Events() {
-	}
-	if err := s.events.Close(); err != nil && s.err == io.EOF {
-		return fmt.Errorf("%s: %w", s.doing, err)
-	}
-	return nil
-}
+// requestIDHeader carries Lambda's own id of an invocation, under which its log
+// lines are found.
+const requestIDHeader = "X-Amzn-Requestid"

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/openfaas/faas-provider/types"
@@ -187,15 +188,109 @@ func TestInvocationsShareAConnection(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatWasNotSentIsSentAgain(t *testing.T) {
-	retryer := invokeRetryer()
-	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	if !retryer.IsErrorRetryable(dial) {
-		t.Error("a connection that was never made is not tried again")
+// failing fails with each of its errors in turn, then answers 200.
+type failing struct {
+	errs     []error
+	attempts int
+}
+
+func (f *failing) RoundTrip(r *http.Request) (*http.Response, error) {
+	_ = r.Body.Close()
+	f.attempts++
+	if f.attempts <= len(f.errs) {
+		return nil, f.errs[f.attempts-1]
 	}
-	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded, &net.OpError{Op: "read", Err: errors.New("connection reset")}, errors.New("429")} {
-		if retryer.IsErrorRetryable(err) {
-			t.Errorf("%v is tried again", err)
-		}
+	return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+}
+
+func TestOnlyWhatWasNotSentIsSentAgain(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	for _, c := range []struct {
+		name     string
+		errs     []error
+		attempts int
+		fails    bool
+	}{
+		{"no connection at first", []error{dial, dial}, 3, false},
+		{"no connection at all", []error{dial, dial, dial, dial}, 3, true},
+		{"the answer is lost", []error{io.EOF}, 1, true},
+		{"the answer is cut", []error{io.ErrUnexpectedEOF}, 1, true},
+		{"connection reset", []error{&net.OpError{Op: "read", Err: errors.New("connection reset")}}, 1, true},
+		{"too late", []error{context.DeadlineExceeded}, 1, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wire := &failing{errs: c.errs}
+			b := newFakeLambda(t)
+			caller := newCaller(b.home.lambda.Options(), wire)
+			freed := false
+			p := newPayload([]byte("{}"), func() { freed = true })
+			_, err := caller.invoke(t.Context(), call{function: "hello", payload: p})
+			if (err != nil) != c.fails || wire.attempts != c.attempts {
+				t.Errorf("%d attempts, %v", wire.attempts, err)
+			}
+			if p.release(); !freed {
+				t.Error("the payload is still held")
+			}
+		})
+	}
+}
+
+func TestNotReadyWaits(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		refusals int32
+		wait     time.Duration
+		kind     error
+	}{
+		{"ready in time", 2, 10 * time.Second, nil},
+		{"not ready in time", 1 << 30, 300 * time.Millisecond, backend.ErrUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var calls atomic.Int32
+			f := deployedFake(t, func(w http.ResponseWriter, r *http.Request) {
+				if calls.Add(1) <= c.refusals {
+					refuse(w, 409, "ResourceConflictException", "The function is currently in the following state: Pending")
+					return
+				}
+				streams(chunk(`{}`+nul+"x"), end("{}"))(w, r)
+			})
+			f.opts.ReadyWait = c.wait
+			_, body, err := f.call(t.Context())
+			if !errors.Is(err, c.kind) || c.kind == nil && (err != nil || body != "x") {
+				t.Errorf("%q, %v", body, err)
+			}
+			if calls.Load() < 2 {
+				t.Errorf("asked %d times", calls.Load())
+			}
+		})
+	}
+}
+
+func TestInvokeAsynchronously(t *testing.T) {
+	var path, kind string
+	f := deployedFake(t, func(w http.ResponseWriter, r *http.Request) {
+		path, kind = r.URL.Path, r.Header.Get("X-Amz-Invocation-Type")
+		w.Header().Set("X-Amzn-Requestid", "the-request")
+		w.WriteHeader(202)
+	})
+	r := httptest.NewRequest("POST", "/", strings.NewReader("x"))
+	r.Header.Set(backend.AsyncHeader, "Event")
+	answer, err := f.Invoke(t.Context(), hello, r)
+	if err != nil || answer.StatusCode != 202 || answer.Header.Get("X-Amzn-Requestid") != "the-request" {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	if path != "/2015-03-31/functions/hello/invocations" || kind != "Event" {
+		t.Errorf("called %s with %s", path, kind)
+	}
+}
+
+func TestErrorsSayWhereTheLogIs(t *testing.T) {
+	f := deployedFake(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Amzn-Requestid", "the-request")
+		streams(end(`{"ErrorCode":"Unhandled","ErrorDetails":"died"}`))(w, r)
+	})
+	_, _, err := f.call(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "request the-request, log group /aws/lambda/hello") {
+		t.Error(err)
 	}
 }

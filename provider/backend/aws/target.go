@@ -3,26 +3,20 @@ package aws
 import (
 	"context"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
 // target is where an invocation goes.
 type target struct {
+	name      backend.Name
 	account   *account
 	function  string // name in Lambda
 	qualifier string // empty for the unpublished function
 	adopted   bool   // made by somebody else: it knows nothing of our envelope
 }
 
-// qualifierPtr is the qualifier as the SDK wants it: nil for none.
-func (t target) qualifierPtr() *string {
-	if t.qualifier == "" {
-		return nil
-	}
-	return aws.String(t.qualifier)
-}
+// doing is what errors begin with.
+func (to target) doing() string { return "invoke function " + to.name.String() }
 
 // target returns where an invocation of a function goes: the functions of others
 // in the same account are not for everyone who can reach the provider.
@@ -38,7 +32,7 @@ func (b *Backend) target(ctx context.Context, name backend.Name) (target, error)
 }
 
 func (f *found) target() target {
-	return target{account: f.account, function: f.function(), qualifier: f.qualifier(), adopted: f.adopted}
+	return target{name: f.name, account: f.account, function: f.function(), qualifier: f.qualifier(), adopted: f.adopted}
 }
 
 // qualifier is what invocations of the function name beside it: its published

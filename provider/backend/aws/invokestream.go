@@ -1,0 +1,171 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// stream is the body of an answer: the payload of Lambda's event stream.
+type stream struct {
+	to       target
+	request  string // Lambda's id of the invocation
+	body     io.ReadCloser
+	messages messages
+	end      func()
+	over     func(error) // told by Close how the answer ended; may be nil
+	chunk    []byte
+	err      error // what Read returns once chunk is empty
+	closed   bool
+	kind     string // content type that Lambda names for the stream
+}
+
+// newStream takes over an answer; end is called once, by Close.
+func newStream(to target, answer *http.Response, end func()) *stream {
+	return &stream{
+		to: to, request: answer.Header.Get(requestIDHeader), body: answer.Body, end: end,
+		messages: messages{in: answer.Body, buffer: getBuffer()},
+		kind:     answer.Header.Get("Content-Type"),
+	}
+}
+
+// next waits for the next bytes, or sets err.
+func (s *stream) next() {
+	for s.err == nil && len(s.chunk) == 0 {
+		m, err := s.messages.next()
+		switch {
+		case err == io.EOF:
+			s.err = s.failed(io.ErrUnexpectedEOF) // the connection ended before the invocation
+		case err != nil:
+			s.err = s.failed(err)
+		case m.kind == "event" && m.name == "PayloadChunk":
+			s.chunk = m.payload
+		case m.kind == "event" && m.name == "InvokeComplete":
+			s.err = s.completed(m.payload)
+		case m.kind == "exception":
+			s.err = s.failed(&refusal{status: http.StatusInternalServerError, code: m.name, message: exceptionText(m.payload), requestID: s.request})
+		case m.kind == "error":
+			s.err = s.failed(&refusal{status: http.StatusInternalServerError, code: m.name, message: m.text, requestID: s.request})
+		}
+	}
+}
+
+func exceptionText(payload []byte) string {
+	var in struct{ Message string }
+	if err := json.Unmarshal(payload, &in); err != nil || in.Message == "" {
+		return string(payload)
+	}
+	return in.Message
+}
+
+func (s *stream) failed(err error) error { return awsError(s.to.doing(), err) }
+
+// completed is the error of an invocation that ended so; io.EOF when it is none.
+func (s *stream) completed(payload []byte) error {
+	var end struct{ ErrorCode, ErrorDetails string }
+	if err := json.Unmarshal(payload, &end); err != nil {
+		return s.failed(fmt.Errorf("%w: decode InvokeComplete: %w", errEventStream, err))
+	}
+	if end.ErrorCode == "" {
+		return io.EOF
+	}
+	return s.functionError(end.ErrorCode, end.ErrorDetails)
+}
+
+// functionError is what Lambda says of a failed invocation. The type is in the
+// details where those are JSON, as the runtime or Lambda itself reported it;
+// the code is often only "Unhandled". The error says where its log lines are.
+func (s *stream) functionError(code, details string) error {
+	var d struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}
+	if err := json.Unmarshal([]byte(details), &d); err != nil || d.Type == "" && d.Message == "" {
+		d.Message = details
+	}
+	if d.Type == "" {
+		d.Type = code
+	}
+	err := fmt.Errorf("%s: %w (request %s, log group %s)", s.to.doing(), &backend.FunctionError{Type: d.Type, Message: d.Message}, s.request, logGroup(s.to.function))
+	// Recorded on the real service: "Task timed out after 1.00 seconds".
+	if d.Type == "Sandbox.Timedout" || strings.Contains(d.Message, "Task timed out after") {
+		return backend.As(backend.ErrTimeout, err)
+	}
+	return err
+}
+
+// Read implements io.Reader. An error other than io.EOF says that the function
+// did not finish its answer.
+func (s *stream) Read(p []byte) (int, error) {
+	s.next()
+	if len(s.chunk) == 0 {
+		return 0, s.err
+	}
+	n := copy(p, s.chunk)
+	s.chunk = s.chunk[n:]
+	return n, nil
+}
+
+// Close ends the invocation if it has not ended, and the connection with it.
+// After a complete answer the connection is read to its end, so that it serves
+// the next invocation.
+func (s *stream) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	defer s.end()
+	if s.over != nil {
+		s.over(s.outcome())
+	}
+	var err error
+	if s.err == io.EOF {
+		_, err = io.Copy(io.Discard, io.LimitReader(s.body, maxRefusal))
+	}
+	_ = s.body.Close()
+	putBuffer(s.messages.buffer)
+	s.messages.buffer, s.chunk = nil, nil
+	if s.err == nil {
+		s.err = context.Canceled
+	}
+	if err != nil {
+		return fmt.Errorf("%s: end the answer: %w", s.to.doing(), err)
+	}
+	return nil
+}
+
+// outcome is the error that the answer ended with; nil for one that is complete.
+func (s *stream) outcome() error {
+	switch s.err {
+	case io.EOF:
+		return nil
+	case nil:
+		return context.Canceled // closed before its end
+	}
+	return s.err
+}
+
+// raw is the answer of a function that is not ours: its bytes, once it is known
+// that there are any.
+func (s *stream) raw(r *http.Request) (*http.Response, error) {
+	s.next()
+	if len(s.chunk) == 0 && s.err != io.EOF {
+		_ = s.Close() // err says more
+		return nil, s.err
+	}
+	kind := s.kind
+	if kind == "" || kind == "application/vnd.amazon.eventstream" {
+		kind = "application/json" // what functions that take JSON answer
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, ContentLength: -1, Body: s, Request: r}, nil
+}
+
+// logGroup is where Lambda writes a function's log unless it is told otherwise
+// (docs.aws.amazon.com/lambda, "Sending Lambda function logs to CloudWatch
+// Logs").
+func logGroup(function string) string { return "/aws/lambda/" + function }

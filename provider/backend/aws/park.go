@@ -1,0 +1,163 @@
+package aws
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// Bodies that do not fit into an invocation lie in the bucket for as long as the
+// invocation lasts. A rule of the bucket's removes what a crash left, and what
+// was queued.
+const (
+	payloadPrefix = "faas-lambda/payloads/"
+	payloadRule   = "faas-lambda-payloads"
+	// syncURLTime is how long bootstrap may fetch a body: as long as an
+	// invocation lasts, and a minute for the clocks.
+	syncURLTime = 16 * time.Minute
+	// queuedURLTime is that of a queued one, which may be tried for six hours
+	// (docs.aws.amazon.com/lambda, "Asynchronous invocation").
+	queuedURLTime = 6*time.Hour + syncURLTime
+	// discardTime is how long removing one may take.
+	discardTime = 10 * time.Second
+	// payloadPart is what one upload holds in memory, for each of payloadParts.
+	payloadPart  = 5 << 20
+	payloadParts = 2
+)
+
+// parked is a body in S3.
+type parked struct {
+	url     string // presigned: whoever has it can read the body
+	discard func(context.Context)
+}
+
+// park uploads a body as it is read, for an invocation that is queued or not.
+func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bool) (parked, error) {
+	bucket, err := to.account.bucket(ctx)
+	if err != nil {
+		return parked{}, err
+	}
+	b.rules.ensure(ctx, b, to.account, bucket)
+	key := payloadPrefix + to.name.String() + "/" + rand.Text()
+	doing := "store the request's body in bucket " + bucket
+	source := &reader{in: body}
+	manager := transfermanager.New(to.account.s3, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.Concurrency, o.MultipartUploadThreshold = payloadPart, payloadParts, payloadPart
+	})
+	_, err = manager.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &bucket, Key: &key, Body: source})
+	if source.err != nil {
+		return parked{}, backend.Errorf(backend.ErrInvalid, "read request body: %w", source.err)
+	}
+	if err != nil {
+		return parked{}, storeError(doing, bucket, err)
+	}
+	discard := func(ctx context.Context) { b.discard(ctx, to.account, bucket, key) }
+	valid := syncURLTime
+	if queued {
+		valid = queuedURLTime
+	}
+	signed, err := s3.NewPresignClient(to.account.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, s3.WithPresignExpires(valid))
+	if err != nil {
+		discard(ctx)
+		return parked{}, awsError("sign the address of the request's body", err)
+	}
+	return parked{url: signed.URL, discard: discard}, nil
+}
+
+// reader remembers an error of the request's body, which is the client's.
+type reader struct {
+	in  io.Reader
+	err error
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+// storeError is an error of S3: what is wrong with the bucket is the provider's
+// configuration, not the request.
+func storeError(doing, bucket string, err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) && (api.ErrorCode() == "NoSuchBucket" || api.ErrorCode() == "AccessDenied") {
+		return fmt.Errorf("%s: %s (%s): check code_bucket, which is %s, and that the provider may s3:PutObject there", doing, api.ErrorMessage(), api.ErrorCode(), bucket)
+	}
+	return awsError(doing, err)
+}
+
+// discard removes a body whose invocation is over, also when its client is gone.
+func (b *Backend) discard(ctx context.Context, a *account, bucket, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTime)
+	defer cancel()
+	if _, err := a.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key}); err != nil {
+		b.log.Warn("request's body stays in S3 until its rule removes it", "bucket", bucket, "key", key, "error", err)
+	}
+}
+
+// bucketRules makes sure, once, that the bucket empties itself.
+type bucketRules struct {
+	mu   sync.Mutex // held while a bucket is looked at
+	seen map[string]bool
+}
+
+// ensure adds a rule for our prefix when the bucket has none. It is a net below
+// discard: that it cannot be spread is logged once and fails nothing.
+func (r *bucketRules) ensure(ctx context.Context, b *Backend, a *account, bucket string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := a.config.Region + "/" + bucket
+	if r.seen[key] {
+		return
+	}
+	if r.seen == nil {
+		r.seen = map[string]bool{}
+	}
+	r.seen[key] = true
+	if err := addRule(ctx, a.s3, bucket); err != nil {
+		b.log.Warn("bucket of large bodies has no lifecycle rule for what a crash leaves behind", "bucket", bucket, "prefix", payloadPrefix, "error", err)
+	}
+}
+
+func addRule(ctx context.Context, client *s3.Client, bucket string) error {
+	current, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket})
+	var api smithy.APIError
+	if err != nil && !(errors.As(err, &api) && api.ErrorCode() == "NoSuchLifecycleConfiguration") {
+		return awsError("read lifecycle of bucket "+bucket, err)
+	}
+	var rules []s3types.LifecycleRule
+	if err == nil {
+		rules = current.Rules
+	}
+	if slices.ContainsFunc(rules, func(r s3types.LifecycleRule) bool {
+		return r.Status == s3types.ExpirationStatusEnabled && r.Filter != nil && r.Filter.Prefix != nil && strings.HasPrefix(payloadPrefix, *r.Filter.Prefix) && r.Expiration != nil
+	}) {
+		return nil
+	}
+	_, err = client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
+		Bucket: &bucket,
+		LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: append(rules, s3types.LifecycleRule{
+			ID: aws.String(payloadRule), Status: s3types.ExpirationStatusEnabled,
+			Filter:                         &s3types.LifecycleRuleFilter{Prefix: aws.String(payloadPrefix)},
+			Expiration:                     &s3types.LifecycleExpiration{Days: aws.Int32(1)},
+			AbortIncompleteMultipartUpload: &s3types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(1)},
+		})},
+	})
+	return awsError("set lifecycle of bucket "+bucket, err)
+}
