@@ -95,7 +95,7 @@ var (
 		script: script("hello.py", "/usr/bin/env python3", "print('hello')"),
 		base:   fixture.Layer{"home/app/.local/lib/python3.13/site-packages/greeting.py": fixture.Text("def hello(): return 'hello'\n")},
 		expect: func(t *testing.T, got map[string]any) {
-			want(t, got, map[string]any{"greeting": "hello", "dlopen": true, "zone": "JST", "zoneinfo": "2026-01-01T00:00:00+09:00", "locale": "C.UTF-8", "charset": "e9", "home": "/tmp"})
+			want(t, got, map[string]any{"greeting": "hello", "dlopen": true, "zone": "JST", "zoneinfo": "2026-01-01T00:00:00+09:00", "locale": "C.UTF-8", "charset": "e9", "home": "/tmp", "preload": "", "library_path": ""})
 			if n, ok := got["authorities"].(float64); !ok || n < 50 {
 				t.Errorf("%v certificate authorities", got["authorities"])
 			}
@@ -113,6 +113,9 @@ var (
 		script: script("hello.rb", "/usr/bin/ruby", "puts 'hello'"),
 		expect: func(t *testing.T, got map[string]any) {
 			want(t, got, map[string]any{"dlopen": true, "zone": "JST", "trusted": true})
+			if list, ok := got["gems"].([]any); !ok || !slices.Contains(list, any("rake")) || !slices.Contains(list, any("json")) {
+				t.Errorf("gems %v", list)
+			}
 		},
 	}
 	php = language{
@@ -120,6 +123,11 @@ var (
 		script: script("hello.php", "/usr/bin/env php", "<?php echo 'hello';"),
 		expect: func(t *testing.T, got map[string]any) {
 			want(t, got, map[string]any{"zone": "JST", "iconv": "e9", "cafile": "/var/task/etc/ssl/certs/ca-certificates.crt"})
+			for _, name := range []any{"sockets", "FFI", "readline"} {
+				if list, ok := got["extensions"].([]any); !ok || !slices.Contains(list, name) {
+					t.Errorf("extension %v is not loaded: %v", name, list)
+				}
+			}
 		},
 	}
 	perl = language{
