@@ -255,6 +255,7 @@ func TestErrorsBecomeStatusCodes(t *testing.T) {
 		{"too large", backend.Errorf(backend.ErrTooLarge, "why"), 413, ""},
 		{"throttled", backend.Errorf(backend.ErrThrottled, "why"), 429, "1"},
 		{"throttled for a while", &backend.Throttled{After: 2500 * time.Millisecond, Err: errors.New("why")}, 429, "3"},
+		{"not ready yet", &backend.Throttled{After: 7 * time.Second, Err: backend.Errorf(backend.ErrUnavailable, "why")}, 503, "7"},
 		{"unsupported", backend.Errorf(backend.ErrUnsupported, "why"), 501, ""},
 		{"unavailable", backend.Errorf(backend.ErrUnavailable, "why"), 503, "1"},
 		{"timed out", backend.Errorf(backend.ErrTimeout, "why"), 504, ""},

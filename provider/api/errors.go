@@ -25,9 +25,11 @@ var codes = []struct {
 	{errMethod, http.StatusMethodNotAllowed},
 	{backend.ErrExists, http.StatusConflict},
 	{backend.ErrConflict, http.StatusConflict},
-	{backend.ErrThrottled, http.StatusTooManyRequests},
 	{backend.ErrTimeout, http.StatusGatewayTimeout},
+	// Before ErrThrottled: a function that is not ready may know when to ask
+	// again, and is no less unavailable for that.
 	{backend.ErrUnavailable, http.StatusServiceUnavailable},
+	{backend.ErrThrottled, http.StatusTooManyRequests},
 	{backend.ErrUnreachable, http.StatusServiceUnavailable},
 	{backend.ErrUnsupported, http.StatusNotImplemented},
 }
