@@ -123,7 +123,7 @@ func (o *upOptions) config() (config.Config, error) {
 	cfg.CacheDir = filepath.Join(o.dataDir, "cache")
 	cfg.Lambda.Region, cfg.Lambda.AccessKey, cfg.Lambda.SecretKey = region, credentials, credentials
 	cfg.Lambda.Arch = runtime.GOARCH // what the sandboxes can run
-	cfg.Lambda.CodeBucket = "none" // the embedded AWS has no S3 yet
+	cfg.Lambda.CodeBucket = "none"   // the embedded AWS has no S3 yet
 	if cfg.Lambda.Role == "" {
 		cfg.Lambda.Role = "arn:aws:iam::" + account + ":role/faas-lambda"
 	}

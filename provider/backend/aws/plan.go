@@ -78,8 +78,9 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 	return p, nil
 }
 
-// KeepAllAnnotation, with the value "true", puts into the package what otherwise
-// is left out because no function reads it (docs/relocation.md).
+// KeepAllAnnotation is the annotation that, with the value "true", puts into the
+// package what otherwise is left out because no function reads it
+// (docs/relocation.md).
 const KeepAllAnnotation = "com.openfaas.lambda/keep-all"
 
 func keepAll(d types.FunctionDeployment) (bool, error) {
