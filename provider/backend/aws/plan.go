@@ -9,6 +9,7 @@ import (
 
 	"github.com/openfaas/faas-provider/types"
 
+	"github.com/faas-lambda/faas-lambda/layers/relocate"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
@@ -78,22 +79,18 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 	return p, nil
 }
 
-// KeepAllAnnotation is the annotation that, with the value "true", puts into the
-// package what otherwise is left out because no function reads it
-// (docs/relocation.md).
-const KeepAllAnnotation = "com.openfaas.lambda/keep-all"
-
+// keepAll reads the annotation that keeps what otherwise is left out of a package.
 func keepAll(d types.FunctionDeployment) (bool, error) {
 	if d.Annotations == nil {
 		return false, nil
 	}
-	switch value := (*d.Annotations)[KeepAllAnnotation]; value {
+	switch value := (*d.Annotations)[relocate.KeepAllAnnotation]; value {
 	case "", "false":
 		return false, nil
 	case "true":
 		return true, nil
 	default:
-		return false, backend.Errorf(backend.ErrInvalid, "annotation %s: %q is neither true nor false", KeepAllAnnotation, value)
+		return false, backend.Errorf(backend.ErrInvalid, "annotation %s: %q is neither true nor false", relocate.KeepAllAnnotation, value)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openfaas/faas-provider/types"
 
+	"github.com/faas-lambda/faas-lambda/layers/relocate"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
@@ -35,7 +36,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"bad request", types.FunctionDeployment{Service: "a", Requests: &types.FunctionResources{Memory: "x"}}, "requests.memory"},
 		{"bad timeout", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"exec_timeout": "soon"}}, "exec_timeout"},
 		{"long timeout", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"write_timeout": "16m"}}, "write_timeout"},
-		{"bad keep-all", types.FunctionDeployment{Service: "a", Annotations: &map[string]string{KeepAllAnnotation: "yes"}}, KeepAllAnnotation},
+		{"bad keep-all", types.FunctionDeployment{Service: "a", Annotations: &map[string]string{relocate.KeepAllAnnotation: "yes"}}, relocate.KeepAllAnnotation},
 		{"long annotations", types.FunctionDeployment{Service: "a", Annotations: &map[string]string{"a": noise(30_000)}}, "annotations"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
