@@ -154,22 +154,17 @@ type failer struct {
 func (f *failer) Fail(err error) { f.failed = err }
 
 func TestBothDirectionsStreamAtOnce(t *testing.T) {
-	for _, env := range []string{"mode=http", "mode=streaming"} {
-		t.Run(env, func(t *testing.T) {
+	for name, env := range map[string][]string{
+		"http":      nil,
+		"streaming": {"mode=streaming", "function_process=cat"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			addr := proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 					t.Error(err)
 				}
 				_, _ = io.Copy(flushing{w}, r.Body)
-			}), env, "function_process=cat")
-			if env == "mode=http" {
-				addr = proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
-						t.Error(err)
-					}
-					_, _ = io.Copy(flushing{w}, r.Body)
-				}))
-			}
+			}), env...)
 			body, feed := io.Pipe()
 			res := make(chan *http.Response, 1)
 			go func() {
