@@ -26,6 +26,11 @@ import (
 // for less.
 const bufferSize = 32 << 10
 
+// pauses are how long Open waits before it asks again: S3 answers 500 and 503
+// to requests that succeed a little later ("Best practices design patterns:
+// optimizing Amazon S3 performance"), and its addresses change.
+var pauses = []time.Duration{50 * time.Millisecond, 250 * time.Millisecond}
+
 // Client opens URLs. It may be used concurrently.
 type Client struct {
 	env []string // of the function: proxies and certificates
@@ -80,33 +85,75 @@ type Body struct {
 }
 
 // Open asks for address by GET and returns the body of an answer of status 200.
-// It must be closed. When ctx ends, so does every Read of it. Errors name the
-// address without its query, which is a secret, and wrap ctx's when that is
-// the reason.
+// It asks up to three times where no connection comes about, or one ends before
+// the answer, or the status is 500 or 503. The body must be closed. When ctx
+// ends, so does every Read of it. Errors name the address without its query,
+// which is a secret, and wrap ctx's when that is the reason.
 func (c *Client) Open(ctx context.Context, address string) (*Body, error) {
 	u, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	name := u.Scheme + "://" + u.Host + u.EscapedPath()
-	b := &Body{ctx: ctx, name: name}
+	b := &Body{ctx: ctx, name: u.Scheme + "://" + u.Host + u.EscapedPath()}
 	if c.once.Do(c.setUp); c.err != nil {
 		return nil, b.explain(c.err)
 	}
-	raw, err := c.dialer.Dial(ctx, u)
-	if err != nil {
+	for _, pause := range pauses {
+		if err = b.open(c.dialer, u); err == nil {
+			return b, nil
+		}
+		if !again(err) || !wait(ctx, pause) {
+			return nil, b.explain(err)
+		}
+	}
+	if err = b.open(c.dialer, u); err != nil {
 		return nil, b.explain(err)
 	}
+	return b, nil
+}
+
+func (b *Body) open(dialer dial.Dialer, u *url.URL) error {
+	raw, err := dialer.Dial(b.ctx, u)
+	if err != nil {
+		return err
+	}
 	b.abort = func() { _ = raw.SetDeadline(time.Unix(1, 0)) } // what waits says so
-	b.stop = context.AfterFunc(ctx, b.abort)
+	b.stop = context.AfterFunc(b.ctx, b.abort)
 	if b.res, err = ask(raw, u); err != nil {
 		b.stop()
-		return nil, errors.Join(b.explain(err), ignoreClosed(raw.Close()))
+		return errors.Join(err, ignoreClosed(raw.Close()))
 	}
 	b.Length = b.res.ContentLength
 	b.res.Body = &connected{b.res.Body, raw}
-	return b, nil
+	return nil
 }
+
+// again tells whether the next attempt may go better.
+func again(err error) bool {
+	var status statusError
+	if errors.As(err, &status) {
+		return status == http.StatusInternalServerError || status == http.StatusServiceUnavailable
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// wait returns false when ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// statusError is that of an answer other than 200.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("it answered status %d", int(s)) }
 
 func ask(raw net.Conn, u *url.URL) (*http.Response, error) {
 	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{"User-Agent": {"faas-lambda"}}, Close: true}
@@ -121,7 +168,7 @@ func ask(raw net.Conn, u *url.URL) (*http.Response, error) {
 	case err != nil: // its text quotes what the server sent
 		return nil, errors.New("the answer is not HTTP")
 	case res.StatusCode != http.StatusOK:
-		return nil, errors.Join(fmt.Errorf("it answered status %d", res.StatusCode), ignoreClosed(res.Body.Close()))
+		return nil, errors.Join(statusError(res.StatusCode), ignoreClosed(res.Body.Close()))
 	}
 	return res, nil
 }
