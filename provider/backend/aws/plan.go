@@ -9,7 +9,6 @@ import (
 
 	"github.com/openfaas/faas-provider/types"
 
-	"github.com/faas-lambda/faas-lambda/layers/relocate"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
@@ -18,12 +17,11 @@ type plan struct {
 	deployment types.FunctionDeployment
 	name       backend.Name
 	function   string            // name in Lambda
-	role       string            //
 	arch       string            // amd64 or arm64
 	memory     int               // MB
 	timeout    time.Duration     // whole seconds
 	env        map[string]string // of the Lambda function
-	keepAll    bool              // of the image
+	extras                       // what its annotations say
 }
 
 // functionName is Lambda's own pattern for a name without ARN, where AWS itself
@@ -46,7 +44,7 @@ func lambdaName(name backend.Name) (string, error) {
 
 // plan checks everything in d that can be checked without its image.
 func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
-	p := plan{deployment: d, name: backend.NameOf(d), role: b.opts.Role, arch: b.opts.Arch, memory: b.opts.Memory}
+	p := plan{deployment: d, name: backend.NameOf(d), arch: b.opts.Arch, memory: b.opts.Memory}
 	if d.Namespace != b.opts.Namespace {
 		return p, backend.Errorf(backend.ErrInvalid, "deploy function %s: namespace %q does not exist", d.Service, d.Namespace)
 	}
@@ -57,8 +55,11 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 	if p.env, err = environment(d.EnvVars, d.EnvProcess); err != nil {
 		return p, err
 	}
-	if p.keepAll, err = keepAll(d); err != nil {
+	if p.extras, err = readAnnotations(d); err != nil {
 		return p, err
+	}
+	if p.role == "" {
+		p.role = b.opts.Role
 	}
 	if err := checkResources(d); err != nil {
 		return p, err
@@ -77,21 +78,6 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 		return p, err
 	}
 	return p, nil
-}
-
-// keepAll reads the annotation that keeps what otherwise is left out of a package.
-func keepAll(d types.FunctionDeployment) (bool, error) {
-	if d.Annotations == nil {
-		return false, nil
-	}
-	switch value := (*d.Annotations)[relocate.KeepAllAnnotation]; value {
-	case "", "false":
-		return false, nil
-	case "true":
-		return true, nil
-	default:
-		return false, backend.Errorf(backend.ErrInvalid, "annotation %s: %q is neither true nor false", relocate.KeepAllAnnotation, value)
-	}
 }
 
 // checkResources refuses quantities that are none.
@@ -174,13 +160,13 @@ func architecture(constraints []string, fallback string) (string, error) {
 // maxTimeout is Lambda's.
 const maxTimeout = 900 * time.Second
 
-// timeout returns how long an invocation may take: the longer of exec_timeout
-// and write_timeout, as the deployment has them, else as the image has them,
+// timeout returns how long an invocation may take: the longest of exec_timeout,
+// read_timeout and write_timeout, as the deployment has them, else as the image has them,
 // else fallback. So the watchdog's own, shorter, limit is the one that ends a
 // function, with the watchdog's answer.
 func timeout(vars map[string]string, image []string, fallback time.Duration) (time.Duration, error) {
 	longest := time.Duration(0)
-	for _, name := range []string{"exec_timeout", "write_timeout"} {
+	for _, name := range []string{"exec_timeout", "read_timeout", "write_timeout"} {
 		where, value := "envVars", vars[name]
 		if value == "" {
 			where = "the image's ENV"

@@ -73,6 +73,7 @@ func TestTimeout(t *testing.T) {
 		{"by the image", nil, []string{"PATH=/bin", "exec_timeout=20"}, 20 * time.Second},
 		{"the longer one", map[string]string{"exec_timeout": "10s", "write_timeout": "15"}, nil, 15 * time.Second},
 		{"the longer one, of both", map[string]string{"exec_timeout": "10s"}, []string{"write_timeout=90s"}, 90 * time.Second},
+		{"to read", map[string]string{"read_timeout": "100"}, []string{"exec_timeout=20s"}, 100 * time.Second},
 		{"rounded up", map[string]string{"exec_timeout": "1500ms"}, nil, 2 * time.Second},
 		{"no limit", map[string]string{"exec_timeout": "0s"}, nil, time.Minute},
 		{"the most", map[string]string{"exec_timeout": "15m"}, nil, 900 * time.Second},

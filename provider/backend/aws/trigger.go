@@ -1,0 +1,232 @@
+package aws
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// trigger is something that invokes a function by itself.
+type trigger struct {
+	kind    string            // one of triggerTable's keys
+	source  string            // ARN, bucket, expression; by kind
+	options map[string]string // by kind
+}
+
+// triggerTable are the annotations that make triggers. A value holds one or more
+// sources, separated by commas, each with its options as in a URL's query.
+var triggerTable = []annotation{
+	{"sqs", "ARNs of queues", "arn:aws:sqs:eu-west-1:123456789012:orders?batch-size=10&window=5s", "the function gets the queue's messages",
+		readTriggers("sqs", sourceARN("sqs"), "batch-size", "window", "concurrency", "filter", "report-failures")},
+	{"kinesis", "ARNs of streams", "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks?position=TRIM_HORIZON", "the function gets the stream's records",
+		readTriggers("kinesis", sourceARN("kinesis"), streamOptions...)},
+	{"dynamodb", "ARNs of table streams", "arn:aws:dynamodb:eu-west-1:123456789012:table/carts/stream/2026-01-01T00:00:00.000", "the function gets the changes of a table",
+		readTriggers("dynamodb", sourceARN("dynamodb"), streamOptions...)},
+	{"kafka", "ARNs of MSK clusters, or brokers as HOST:PORT, several separated by `;`", "arn:aws:kafka:eu-west-1:123456789012:cluster/c/0a1b2c3d?topic=orders", "the function gets the messages of a topic; `topic` is needed",
+		readTriggers("kafka", kafkaSource, "topic", "group", "batch-size", "window", "position", "filter", "secret", "auth")},
+	{"s3", "buckets", "uploads?events=s3:ObjectCreated:*&prefix=in/&suffix=.jpg", "the function gets the bucket's events, `s3:ObjectCreated:*` unless `events` says otherwise",
+		readTriggers("s3", bucketSource, "events", "prefix", "suffix")},
+	{"sns", "ARNs of topics", "arn:aws:sns:eu-west-1:123456789012:news?filter={\"kind\":[\"a\"]}", "the function is subscribed to the topic",
+		readTriggers("sns", sourceARN("sns"), "filter", "filter-scope", "dead-letter")},
+	{"schedule", "an expression of EventBridge, with its spaces; `;` separates several", "rate(5 minutes)", "the function is invoked at those times (UTC), as the cron-connector does it. `topic: cron-function` with `schedule` in crontab's form works too",
+		readSchedules},
+	{"url", "`NONE` or `AWS_IAM`, as the authentication", "AWS_IAM?mode=RESPONSE_STREAM", "the function has a URL of its own",
+		readTriggers("url", urlSource, "mode", "cors-origins")},
+}
+
+var streamOptions = []string{"batch-size", "window", "position", "parallelization", "retries", "max-age", "bisect", "on-failure", "filter", "report-failures"}
+
+var (
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	broker     = regexp.MustCompile(`^[a-zA-Z0-9.-]+:[0-9]{1,5}$`)
+	expression = regexp.MustCompile(`^(?:rate\([1-9][0-9]{0,5} (?:minutes?|hours?|days?)\)|cron\([A-Za-z0-9*?,/#LW-]+(?: [A-Za-z0-9*?,/#LW-]+){5}\))$`)
+)
+
+// readTriggers returns the reader of an annotation that makes triggers of kind.
+func readTriggers(kind string, source func(string) error, options ...string) func(string, *extras) error {
+	return func(value string, x *extras) error {
+		all := list(value)
+		if len(all) == 0 {
+			return errors.New("empty")
+		}
+		if kind == "url" && len(all) > 1 {
+			return errors.New("more than one")
+		}
+		for _, one := range all {
+			from, query, _ := strings.Cut(one, "?")
+			if err := source(from); err != nil {
+				return err
+			}
+			parsed, err := triggerOptions(query, options)
+			if err != nil {
+				return fmt.Errorf("%s: %w", from, err)
+			}
+			if kind == "kafka" && parsed["topic"] == "" {
+				return fmt.Errorf("%s: topic is missing", from)
+			}
+			x.triggers = append(x.triggers, trigger{kind: kind, source: from, options: parsed})
+		}
+		return nil
+	}
+}
+
+// triggerOptions reads a query and checks each of its values.
+func triggerOptions(query string, allowed []string) (map[string]string, error) {
+	if query == "" {
+		return nil, nil
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, fmt.Errorf("its options are no query: %w", err)
+	}
+	options := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(allowed, key) {
+			return nil, fmt.Errorf("option %s is not one of %s", key, strings.Join(allowed, ", "))
+		}
+		value := values.Get(key)
+		if check := optionValues[key]; check != nil {
+			if err := check(value); err != nil {
+				return nil, fmt.Errorf("option %s=%s: %w", key, value, err)
+			}
+		}
+		options[key] = value
+	}
+	return options, nil
+}
+
+// optionValues checks the options that are not free text. The ranges are those
+// of CreateEventSourceMapping.
+var optionValues = map[string]func(string) error{
+	"batch-size":      within(1, 10000),
+	"window":          duration(0, 300*time.Second),
+	"concurrency":     within(2, 1000),
+	"parallelization": within(1, 10),
+	"retries":         within(-1, 10000),
+	"max-age":         duration(60*time.Second, 7*24*time.Hour),
+	"bisect":          choice("true", "false"),
+	"report-failures": choice("true", "false"),
+	"position":        choice("LATEST", "TRIM_HORIZON"),
+	"mode":            choice("BUFFERED", "RESPONSE_STREAM"),
+	"filter-scope":    choice("MessageAttributes", "MessageBody"),
+	"auth":            choice("BASIC_AUTH", "SASL_SCRAM_512_AUTH", "SASL_SCRAM_256_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH"),
+	"on-failure":      func(v string) error { var to string; return arnOf(v, &to, "sqs", "sns", "s3") },
+	"dead-letter":     func(v string) error { var to string; return arnOf(v, &to, "sqs") },
+	"secret":          func(v string) error { var to string; return arnOf(v, &to, "secretsmanager") },
+}
+
+func within(low, high int) func(string) error {
+	return func(v string) error {
+		if n, err := strconv.Atoi(v); err != nil || n < low || n > high {
+			return fmt.Errorf("want a number from %d to %d", low, high)
+		}
+		return nil
+	}
+}
+
+func duration(low, high time.Duration) func(string) error {
+	return func(v string) error {
+		if d, err := parseDuration(v); err != nil || d < low || d > high || d%time.Second != 0 {
+			return fmt.Errorf("want whole seconds, from %s to %s", low, high)
+		}
+		return nil
+	}
+}
+
+func choice(choices ...string) func(string) error {
+	return func(v string) error {
+		if !slices.Contains(choices, v) {
+			return fmt.Errorf("want %s", strings.Join(choices, " or "))
+		}
+		return nil
+	}
+}
+
+func sourceARN(service string) func(string) error {
+	return func(v string) error {
+		var to string
+		if err := arnOf(v, &to, service); err != nil {
+			return fmt.Errorf("%q is %w", v, err)
+		}
+		return nil
+	}
+}
+
+func kafkaSource(v string) error {
+	if strings.HasPrefix(v, "arn:") {
+		return sourceARN("kafka")(v)
+	}
+	for one := range strings.SplitSeq(v, ";") {
+		if !broker.MatchString(one) {
+			return fmt.Errorf("%q is no HOST:PORT", one)
+		}
+	}
+	return nil
+}
+
+func bucketSource(v string) error {
+	if !bucketName.MatchString(v) {
+		return fmt.Errorf("%q is no name of a bucket", v)
+	}
+	return nil
+}
+
+func urlSource(v string) error { return choice("NONE", "AWS_IAM")(v) }
+
+func readSchedules(value string, x *extras) error {
+	for one := range strings.SplitSeq(value, ";") {
+		one = strings.TrimSpace(one)
+		if !expression.MatchString(one) {
+			return fmt.Errorf("%q is neither rate(…) nor cron(…)", one)
+		}
+		x.triggers = append(x.triggers, trigger{kind: "schedule", source: one})
+	}
+	return nil
+}
+
+// mapped tells whether Lambda itself polls the source, by an event source
+// mapping; the other kinds push, and need a permission.
+func (t trigger) mapped() bool {
+	switch t.kind {
+	case "sqs", "kinesis", "dynamodb", "kafka":
+		return true
+	}
+	return false
+}
+
+// sidPrefix is what the statements of our triggers begin with in a function's
+// policy.
+const sidPrefix = "faas-lambda-"
+
+// sid names the trigger of a function: the statement of its permission, its
+// rule, its notification. Other options make another trigger.
+func (t trigger) sid(function string) string {
+	h := sha256.New()
+	part := func(s string) { _, _ = fmt.Fprintf(h, "%d:%s", len(s), s) } // a hash takes everything
+	part(function)
+	part(t.source)
+	for _, key := range slices.Sorted(maps.Keys(t.options)) {
+		part(key)
+		part(t.options[key])
+	}
+	return sidPrefix + t.kind + "-" + hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// kindOf is the reverse of sid, as far as it goes; empty when the statement is
+// not one of ours.
+func kindOf(sid string) string {
+	rest, ok := strings.CutPrefix(sid, sidPrefix)
+	if !ok {
+		return ""
+	}
+	kind, _, _ := strings.Cut(rest, "-")
+	return kind
+}
