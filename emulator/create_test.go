@@ -114,6 +114,8 @@ func TestCreateRefuses(t *testing.T) {
 	h := start(t, Options{})
 	h.deploy("taken", nil)
 	long := strings.Repeat("a", 65)
+	tiny := zipOf(t, map[string][]byte{"bootstrap": nil})
+	layer := "arn:aws:lambda:us-east-1:000000000000:layer:l:1"
 	tags := map[string]string{}
 	for i := range 51 {
 		tags[fmt.Sprint(i)] = "v"
@@ -149,19 +151,20 @@ func TestCreateRefuses(t *testing.T) {
 		{"empty zip", func(in *input) { in.Code.ZipFile = []byte{} }, "InvalidParameterValueException", ""},
 		{"zip too large", func(in *input) { in.Code.ZipFile = make([]byte, maxZip+1) }, "RequestEntityTooLargeException", "Zipped size must be smaller than 52428800 bytes"},
 		{"request too large", func(in *input) { in.Code.ZipFile = make([]byte, maxRequest*3/4) }, "RequestEntityTooLargeException", "Request must be smaller than 70167211 bytes for the CreateFunction operation"},
-		{"unzipped too large", func(in *input) { in.Code.ZipFile = zipOf(t, map[string][]byte{"zeros": make([]byte, 262_144_000)}) }, "InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes"},
+		{"unzipped too large", func(in *input) { in.Code.ZipFile = zeroZip(t, "zeros", 263) }, "InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes"},
 		{"bucket", func(in *input) { in.Code = &types.FunctionCode{S3Bucket: aws.String("b"), S3Key: aws.String("k")} }, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"},
 		{"image", func(in *input) {
 			in.PackageType, in.Code = "Image", &types.FunctionCode{ImageUri: aws.String("i")}
 		}, "InvalidParameterValueException", "package type Zip only"},
 		{"tags", func(in *input) { in.Tags = tags }, "InvalidParameterValueException", "Number of tags exceeds resource tag limit."},
-		{"layers", func(in *input) { in.Layers = make([]string, 6) }, "InvalidParameterValueException", "Cannot reference more than 5 layers."},
+		{"layers", func(in *input) { in.Layers = []string{layer, layer, layer, layer, layer, layer} }, "InvalidParameterValueException", "Cannot reference more than 5 layers."},
 		{"large environment", func(in *input) { in.Environment = vars("LARGE_VAR", strings.Repeat("x", 4096)) }, "InvalidParameterValueException", `Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {"LARGE_VAR":"xxx`},
 		{"reserved variable", func(in *input) { in.Environment = vars("AWS_REGION", "x") }, "InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION"},
 		{"variable name", func(in *input) { in.Environment = vars("1A", "x") }, "ValidationException", "Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in := createInput("new", nil)
+			in.Code.ZipFile = tiny
 			test.change(in)
 			_, err := h.client.CreateFunction(t.Context(), in)
 			wantError(t, err, test.code, test.message)

@@ -27,8 +27,10 @@ type version struct {
 
 // code is what a version runs.
 type code struct {
-	Zip    string   `json:",omitempty"` // SHA-256 in hex
-	Layers []string `json:",omitempty"` // SHA-256 of the layers' zips in hex, in the order of the configuration
+	Zip            string   `json:",omitempty"` // SHA-256 in hex
+	Unpacked       int64    `json:",omitempty"` // size of the zip's files
+	Layers         []string `json:",omitempty"` // SHA-256 of the layers' zips in hex, in the order of the configuration
+	LayersUnpacked int64    `json:",omitempty"` // size of the layers' files, together
 }
 
 // live is a version that has been brought up.

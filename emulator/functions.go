@@ -26,6 +26,7 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	if err != nil {
 		return err
 	}
+	defer zip.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.functions[name] != nil {
@@ -36,7 +37,8 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	if len(in.Architectures) > 0 {
 		f.Config.Architectures = in.Architectures
 	}
-	if err := s.adopt(f, zip); err != nil {
+	f.adopt(zip)
+	if err := s.stack(f, in.Layers); err != nil {
 		return err
 	}
 	out := f.Config
@@ -52,15 +54,10 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	return nil
 }
 
-// adopt gives the function its code. The caller holds s.mu until the function is in place, which keeps the code from being swept before.
-func (s *Server) adopt(f *function, zip []byte) error {
-	hash, err := s.store.putZip(zip)
-	if err != nil {
-		return err
-	}
-	f.Zip = hash
-	f.Config.CodeSha256, f.Config.CodeSize = codeSha256(hash), int64(len(zip))
-	return nil
+// adopt gives the function its code.
+func (f *function) adopt(zip *parcel) {
+	f.Zip, f.Unpacked = zip.hash, zip.unpacked
+	f.Config.CodeSha256, f.Config.CodeSize = codeSha256(zip.hash), zip.size
 }
 
 // checkCreate returns the new function's name.
@@ -107,13 +104,7 @@ func checkArchitectures(c *constraints, list []string) {
 	if len(list) > 1 {
 		c.failed("architectures", value, "Member must have length less than or equal to 1")
 	}
-	for _, a := range list {
-		if a != "x86_64" && a != "arm64" {
-			c.failed("architectures", value,
-				"Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]")
-			return
-		}
-	}
+	c.architectures("architectures", list)
 }
 
 func (s *Server) newConfiguration(name string) configuration {

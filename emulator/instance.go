@@ -31,11 +31,16 @@ func (s *Server) newInstance(ctx context.Context, at post, version *live, log *i
 	if err != nil {
 		return nil, err
 	}
+	opt, err := s.store.opt(version.Layers)
+	if err != nil {
+		return nil, err
+	}
 	c := version.Config
 	i := &instance{post: at, live: version}
 	i.log.Store(log)
 	i.box, err = s.host.Start(ctx, sandbox.Spec{
 		Task: task,
+		Opt:  opt,
 		API:  s.handler,
 		Log:  func(line []byte) { s.functionLine(i, line) },
 		Function: sandbox.Function{

@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -237,4 +239,9 @@ func waitFor(t testing.TB, what string, done func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+func zipHash(zip []byte) string {
+	sum := sha256.Sum256(zip)
+	return hex.EncodeToString(sum[:])
 }

@@ -38,6 +38,7 @@ type configuration struct {
 	EphemeralStorage           storage
 	SnapStart                  snapStart
 	RuntimeVersionConfig       *runtimeVersion `json:",omitempty"`
+	Layers                     []layerUse      `json:",omitempty"`
 	LoggingConfig              logging
 }
 
@@ -47,7 +48,11 @@ type (
 	tracing        struct{ Mode string }
 	storage        struct{ Size int }
 	runtimeVersion struct{ RuntimeVersionArn string }
-	snapStart      struct {
+	layerUse       struct {
+		Arn      string
+		CodeSize int64
+	}
+	snapStart struct {
 		ApplyOn            string
 		OptimizationStatus string
 	}

@@ -45,6 +45,14 @@ func (s *Server) routes() map[route]operation {
 		{"POST", "2017-03-31", "tags", "/"}:                                    s.tagResource,
 		{"DELETE", "2017-03-31", "tags", "/"}:                                  s.untagResource,
 		{"GET", "2016-08-19", "account-settings", ""}:                          s.accountSettings,
+		{"GET", "2018-10-31", "layers", ""}:                                    s.listLayers,
+		{"GET", "2018-10-31", "layers", "/versions"}:                           s.listLayerVersions,
+		{"POST", "2018-10-31", "layers", "/versions"}:                          s.publishLayer,
+		{"GET", "2018-10-31", "layers", "/versions/"}:                          s.getLayer,
+		{"DELETE", "2018-10-31", "layers", "/versions/"}:                       s.deleteLayer,
+		{"GET", "2018-10-31", "layers", "/versions//policy"}:                   s.getLayerPolicy,
+		{"POST", "2018-10-31", "layers", "/versions//policy"}:                  s.addLayerPermission,
+		{"DELETE", "2018-10-31", "layers", "/versions//policy/"}:               s.removeLayerPermission,
 		{"GET", codePath, "code", "/"}:                                         s.downloadCode,
 	}
 }

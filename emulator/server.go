@@ -54,6 +54,7 @@ type Server struct {
 
 	mu        sync.Mutex // guards functions and what they point to
 	functions map[string]*function
+	layers    layers
 
 	waiting      atomic.Int64 // asynchronous invocations not done yet
 	initTimeout  time.Duration
@@ -108,6 +109,9 @@ func (s *Server) open() error {
 		return err
 	}
 	s.functions = functions
+	if s.layers, err = openLayers(s.store.dir); err != nil {
+		return err
+	}
 	if err := s.openCalls(); err != nil {
 		return err
 	}

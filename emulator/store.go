@@ -13,13 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// store keeps functions in a directory: functions/NAME.json, code/SHA256.zip and, unpacked, code/SHA256 (of functions and layers alike). Everything
-// appears by rename, so a program killed at any moment leaves the old or the new.
+// store keeps functions in a directory: functions/NAME.json, layers/HASH.json, code/SHA256.zip and, unpacked, code/SHA256 (of functions and layers
+// alike). Everything appears by rename, so a program killed at any moment leaves the old or the new.
 type store struct {
 	dir       string
 	temporary bool
 	lock      *os.File
 	unpacking keyedMutex
+	pins      pins
 }
 
 func openStore(dir string) (*store, error) {

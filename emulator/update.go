@@ -89,26 +89,48 @@ func (s *Server) updateCode(w http.ResponseWriter, r *http.Request, target strin
 	if err := c.err(); err != nil {
 		return err
 	}
-	return s.change(w, target, in.RevisionId, func(f *function) (out configuration, err error) {
-		zip, err := s.takeCode(&in.codeSource)
-		if err != nil {
-			return out, err
-		}
+	if err := s.updatable(target, in.RevisionId); err != nil { // before its code is read, and again when it takes the place of the old
+		return err
+	}
+	zip, err := s.takeCode(&in.codeSource)
+	if err != nil {
+		return err
+	}
+	defer zip.release()
+	return s.change(w, target, in.RevisionId, func(f *function) (configuration, error) {
 		if len(in.Architectures) > 0 {
 			f.Config.Architectures = in.Architectures
 		}
+		f.adopt(zip)
+		if err := f.fits(); err != nil {
+			return configuration{}, err
+		}
 		if in.DryRun {
-			f.Config.CodeSha256, f.Config.CodeSize = codeSha256(zipHash(zip)), int64(len(zip))
 			return f.Config, errUnchanged
 		}
 		f.unsettle(time.Now())
-		if err := s.adopt(f, zip); err != nil || !in.Publish {
-			return f.Config, err
+		if !in.Publish {
+			return f.Config, nil
 		}
 		v := f.number()
 		v.Config.created()
 		return v.Config, nil
 	})
+}
+
+// updatable says why a function cannot be changed now.
+func (s *Server) updatable(target, revision string) error {
+	q, err := s.unqualified(target)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[q.name]
+	if f == nil {
+		return s.missing(q)
+	}
+	return f.updatable(revision)
 }
 
 func (s *Server) updateConfiguration(w http.ResponseWriter, r *http.Request, target string) error {
@@ -130,6 +152,11 @@ func (s *Server) updateConfiguration(w http.ResponseWriter, r *http.Request, tar
 			return configuration{}, err
 		}
 		f.apply(&in.settings, variables)
+		if in.Layers != nil {
+			if err := s.stack(f, in.Layers); err != nil {
+				return configuration{}, err
+			}
+		}
 		f.unsettle(time.Now())
 		return f.Config, nil
 	})

@@ -28,7 +28,6 @@ const (
 	minStorage     = 512
 	maxStorage     = 10240
 	maxEnvironment = 4096 // as compact JSON
-	maxLayers      = 5
 	maxTags        = 50
 )
 
@@ -76,6 +75,7 @@ func (s *settings) model(c *constraints) {
 	if s.SnapStart != nil {
 		c.oneOf("snapStart.applyOn", s.SnapStart.ApplyOn, "PublishedVersions", "None")
 	}
+	checkLayerARNs(c, s.Layers)
 	if s.LoggingConfig != nil && s.LoggingConfig.LogFormat != "" {
 		c.oneOf("loggingConfig.logFormat", s.LoggingConfig.LogFormat, "JSON", "Text")
 	}
@@ -87,12 +87,6 @@ func (s *settings) service() error {
 		if err := checkRuntime(*s.Runtime); err != nil {
 			return err
 		}
-	}
-	if len(s.Layers) > maxLayers {
-		return invalidParameter("Cannot reference more than %d layers.", maxLayers)
-	}
-	for _, layer := range s.Layers {
-		return invalidParameter("Layer version %s does not exist.", layer)
 	}
 	if s.VpcConfig != nil {
 		for _, subnet := range s.VpcConfig.SubnetIds {

@@ -18,6 +18,7 @@ const maxMessage = 64 << 10
 type layout struct {
 	Root    string   // an empty directory on which the new root is mounted
 	Task    string   // the function's code, shown at /var/task
+	Opt     string   // the layers' files, shown at /opt; empty for none
 	Tmp     string   // the directory shown at /tmp
 	Env     []string // the whole environment of bootstrap
 	API     bool     // listen for the AWS API too

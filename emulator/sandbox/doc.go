@@ -1,7 +1,7 @@
 // Package sandbox runs one Lambda execution environment: unpacked code, the bootstrap process, its Runtime API, limits and logs.
 //
 // A sandbox is a set of Linux namespaces around one bootstrap process. Its root is made of the host's own system directories, read-only, which
-// stand in for Amazon Linux; /var/task holds the function's code, /tmp is its own. The process runs as uid 993 without capabilities. Between
+// stand in for Amazon Linux; /var/task holds the function's code, /opt that of its layers, /tmp is its own. The process runs as uid 993 without capabilities. Between
 // invocations it is frozen. As root its memory and processes are limited by cgroups (v1 or v2); without root the same layout is made in an
 // unprivileged user namespace, where no cgroup is at hand: there the memory limit is not enforced.
 //

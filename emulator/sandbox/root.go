@@ -43,7 +43,7 @@ func enterRoot(l layout) error {
 	if err := unix.Mount("tmpfs", l.Root, "tmpfs", unix.MS_NOSUID, "mode=0755,size=1m"); err != nil {
 		return fmt.Errorf("mount sandbox root: %w", err)
 	}
-	for _, build := range []func(layout) error{makeDirs, bindHost, writeEtc, makeDev, bindTask} {
+	for _, build := range []func(layout) error{makeDirs, bindHost, writeEtc, makeDev, bindCode} {
 		if err := build(l); err != nil {
 			return err
 		}
@@ -144,12 +144,20 @@ func makeDev(l layout) error {
 	return nil
 }
 
-func bindTask(l layout) error {
-	target := filepath.Join(l.Root, "var/task")
-	if err := bind(l.Task, target, true); err != nil {
-		return err
+func bindCode(l layout) error {
+	for target, source := range map[string]string{"var/task": l.Task, "opt": l.Opt} {
+		if source == "" {
+			continue
+		}
+		target = filepath.Join(l.Root, target)
+		if err := bind(source, target, true); err != nil {
+			return err
+		}
+		if err := setAttr(target, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV); err != nil {
+			return err
+		}
 	}
-	return setAttr(target, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	return nil
 }
 
 func mountWritable(l layout) error {

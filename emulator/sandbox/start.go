@@ -22,6 +22,7 @@ import (
 type Spec struct {
 	Function Function
 	Task     string       // the directory with the function's unpacked code; it may be shared and must not change
+	Opt      string       // likewise, what layers have under /opt; empty for nothing
 	Log      func([]byte) // called with each line that the function's processes write; it must not keep the slice. nil discards them
 	API      http.Handler // the AWS API offered inside the sandbox; nil for none
 }
@@ -100,7 +101,7 @@ func (h *Host) build(ctx context.Context, s *Sandbox) ([]*os.File, error) {
 		}
 	}
 	l := layout{
-		Root: root, Task: s.spec.Task, Tmp: tmp, API: s.spec.API != nil, Drop: !h.user,
+		Root: root, Task: s.spec.Task, Opt: s.spec.Opt, Tmp: tmp, API: s.spec.API != nil, Drop: !h.user,
 		Env: environ(s.spec.Function, s.spec.API != nil), Unified: s.group.unified != "",
 	}
 	if err := h.spawn(s, &l); err != nil {

@@ -26,32 +26,32 @@ var ErrTooLarge = errors.New("unzipped size is too large")
 // ErrBadZip means that a zip is corrupt, or holds a name that leads out of its directory.
 var ErrBadZip = errors.New("bad zip")
 
-// CheckZip finds what is wrong with a zip by its directory alone.
-func CheckZip(r io.ReaderAt, size int64) error {
-	_, err := openZip(r, size)
-	return err
+// CheckZip finds what is wrong with a zip by its directory alone, and returns the size of its files.
+func CheckZip(r io.ReaderAt, size int64) (unpacked int64, err error) {
+	_, unpacked, err = openZip(r, size)
+	return unpacked, err
 }
 
-func openZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
+func openZip(r io.ReaderAt, size int64) (*zip.Reader, int64, error) {
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadZip, err)
+		return nil, 0, fmt.Errorf("%w: %w", ErrBadZip, err)
 	}
 	if len(archive.File) > maxEntries {
-		return nil, fmt.Errorf("%w: %d entries", ErrTooLarge, len(archive.File))
+		return nil, 0, fmt.Errorf("%w: %d entries", ErrTooLarge, len(archive.File))
 	}
 	var total uint64
 	for _, f := range archive.File {
 		if !safeName(f.Name) {
-			return nil, fmt.Errorf("%w: unsafe name %q", ErrBadZip, f.Name)
+			return nil, 0, fmt.Errorf("%w: unsafe name %q", ErrBadZip, f.Name)
 		}
 		// Each is compared before it is added: a sum of declared sizes may overflow.
 		if f.UncompressedSize64 >= MaxUnpacked || total+f.UncompressedSize64 >= MaxUnpacked {
-			return nil, ErrTooLarge
+			return nil, 0, ErrTooLarge
 		}
 		total += f.UncompressedSize64
 	}
-	return archive, nil
+	return archive, int64(total), nil
 }
 
 // safeName accepts relative paths that stay below where they start.
@@ -62,7 +62,7 @@ func safeName(name string) bool {
 // Unpack writes the zip's files into dir, which must exist and be empty, with their modes; symlinks stay symlinks. Nothing is written outside
 // dir: symlinks are made last, so no entry can be written through one.
 func Unpack(r io.ReaderAt, size int64, dir string) error {
-	archive, err := openZip(r, size)
+	archive, _, err := openZip(r, size)
 	if err != nil {
 		return err
 	}
