@@ -2,14 +2,10 @@ package bundle
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -66,8 +62,8 @@ func compress(ctx context.Context, tree *layers.Tree, p Package) (_ *compressed,
 // find returns the entries whose contents must be compressed, each content once.
 func (c *compressed) find(ctx context.Context, tree *layers.Tree, store *cache.Cache) ([]layers.Entry, error) {
 	var (
-		todo   []layers.Entry
-		groups = map[string]*press.Source{}
+		todo  []layers.Entry
+		blobs = map[string]*keptBlob{}
 	)
 	for e := range tree.All() {
 		if e.Type != layers.File || e.Size == 0 {
@@ -76,7 +72,7 @@ func (c *compressed) find(ctx context.Context, tree *layers.Tree, store *cache.C
 		if _, ok := e.Content.(layers.DeflatedContent); ok || c.contents[id(e)] != nil {
 			continue
 		}
-		known, err := c.cached(ctx, e, store, groups)
+		known, err := c.cached(ctx, e, store, blobs)
 		if err != nil {
 			return nil, err
 		}
@@ -138,11 +134,6 @@ func add(ctx context.Context, spool *press.Spool, e layers.Entry) (_ *press.Stre
 	return s, nil
 }
 
-// Where a content lies in the cache is remembered as a fact: which file, and
-// offset, size and CRC-32 there.
-
-func factKey(key string) string { return "deflated " + press.Version + " " + key }
-
 // id names the content of an entry in one tree: entries of one key share it.
 func id(e layers.Entry) string {
 	if k := key(e.Content); k != "" {
@@ -156,68 +147,6 @@ func key(c layers.Content) string {
 		return k.Key()
 	}
 	return ""
-}
-
-// cached returns an entry's content out of the cache, nil when it is not there.
-func (c *compressed) cached(ctx context.Context, e layers.Entry, store *cache.Cache, groups map[string]*press.Source) (*press.Content, error) {
-	k := key(e.Content)
-	if store == nil || k == "" {
-		return nil, nil
-	}
-	fact, ok := store.Facts().Fact(factKey(k))
-	if !ok || len(fact) < 28 {
-		return nil, nil
-	}
-	if int64(binary.LittleEndian.Uint64(fact)) != e.Size {
-		return nil, nil
-	}
-	name := string(fact[28:])
-	source, known := groups[name]
-	if !known {
-		blob, err := store.Open(ctx, name)
-		switch {
-		case err == nil:
-			c.files = append(c.files, blob)
-			source = &press.Source{File: blob}
-		case !errors.Is(err, cache.ErrMiss):
-			return nil, err
-		}
-		groups[name] = source
-	}
-	if source == nil {
-		return nil, nil
-	}
-	return &press.Content{Source: source, Stream: press.Stream{
-		Offset: int64(binary.LittleEndian.Uint64(fact[8:])), Size: int64(binary.LittleEndian.Uint64(fact[16:])), CRC32: binary.LittleEndian.Uint32(fact[24:]),
-	}}, nil
-}
-
-// keep puts what was compressed into the cache.
-func (c *compressed) keep(todo []layers.Entry, file *cache.Writer, store *cache.Cache) error {
-	var keys strings.Builder
-	for _, e := range todo {
-		keys.WriteString(key(e.Content) + "\x00")
-	}
-	sum := sha256.Sum256([]byte(press.Version + "\x00" + keys.String()))
-	name := "moved-" + hex.EncodeToString(sum[:16])
-	kept := false
-	for _, e := range todo {
-		k := key(e.Content)
-		if k == "" {
-			continue
-		}
-		kept = true
-		at := c.contents[id(e)]
-		fact := binary.LittleEndian.AppendUint64(nil, uint64(e.Size))
-		fact = binary.LittleEndian.AppendUint64(fact, uint64(at.Offset))
-		fact = binary.LittleEndian.AppendUint64(fact, uint64(at.Size))
-		fact = binary.LittleEndian.AppendUint32(fact, at.CRC32)
-		store.Facts().Remember(factKey(k), append(fact, name...))
-	}
-	if !kept {
-		return nil
-	}
-	return file.Commit(name, nil)
 }
 
 // of returns an entry's content as the zip takes it.
