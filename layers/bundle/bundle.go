@@ -4,8 +4,11 @@
 package bundle
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -98,9 +101,9 @@ func (p Package) complete() (*layers.Tree, error) {
 		return nil, err
 	}
 	own := []layers.Entry{
-		file(bootstrapFile, 0o755, p.Bootstrap),
+		file(bootstrapFile, 0o755, len(p.Bootstrap), newProgram(p.Bootstrap)),
 		{Path: path.Dir(launch.File), Type: layers.Dir, Mode: 0o755},
-		file(launch.File, 0o644, spec),
+		file(launch.File, 0o644, len(spec), content(spec)),
 	}
 	for _, e := range own {
 		if _, ok := p.Tree.Get(e.Path); ok {
@@ -134,8 +137,8 @@ func count(tree *layers.Tree) Summary {
 	return s
 }
 
-func file(name string, mode fs.FileMode, data []byte) layers.Entry {
-	return layers.Entry{Path: name, Type: layers.File, Mode: mode, Size: int64(len(data)), Content: content(data)}
+func file(name string, mode fs.FileMode, size int, c layers.Content) layers.Entry {
+	return layers.Entry{Path: name, Type: layers.File, Mode: mode, Size: int64(size), Content: c}
 }
 
 // content is a file's content in memory.
@@ -144,3 +147,19 @@ type content string
 func (c content) Open() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(string(c))), nil
 }
+
+// program is the bootstrap. It is the same in many packages, and so has a key.
+type program struct {
+	data []byte
+	key  string
+}
+
+func newProgram(data []byte) program {
+	sum := sha256.Sum256(data)
+	return program{data: data, key: "sha256:" + hex.EncodeToString(sum[:])}
+}
+
+func (p program) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(p.data)), nil }
+
+// Key implements layers.KeyedContent.
+func (p program) Key() string { return p.key }

@@ -6,136 +6,152 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"strings"
 
 	"github.com/faas-lambda/faas-lambda/layers"
 	"github.com/faas-lambda/faas-lambda/layers/cache"
 	"github.com/faas-lambda/faas-lambda/layers/press"
 )
 
-// What was compressed for one package is kept as one blob. Its index says by
-// key where each content lies in it; a fact only says which blob a key is in.
-// So a blob is right by itself: whichever of two processes wrote the one that a
-// fact leads to, its index and its data belong together.
+// What was compressed for one package is one blob of the cache. Its index says
+// what is in it and where, and its name is a digest of the index: a blob of that
+// name holds these contents at these places, whoever wrote it. Which blob holds
+// a content is remembered as a fact.
 
-// keptBlob is a blob that is open.
-type keptBlob struct {
-	source *press.Source
-	places map[string]place // by key
-}
-
-// place is where a content lies.
+// place is where a content lies in a blob, and what it is there.
 type place struct {
-	size   int64 // of the content
-	offset int64 // of its DEFLATE stream in the blob
-	length int64 // of that stream
-	crc32  uint32
+	key      string
+	original int64 // bytes of the content
+	offset   int64 // of the DEFLATE stream in the blob
+	size     int64 // of the DEFLATE stream
+	crc      uint32
 }
 
-const placeSize = 3*8 + 4 // of a place in an index
+func factKey(key string) string { return "blob of " + press.Version + " " + key }
 
-func factKey(key string) string { return "kept " + press.Version + " " + key }
+// blobName names the blob with that index.
+func blobName(index []byte) string {
+	sum := sha256.Sum256(append([]byte(press.Version+"\x00"), index...))
+	return "moved-" + hex.EncodeToString(sum[:16])
+}
 
-// cached returns an entry's content out of the cache, nil when it is not there.
-func (c *compressed) cached(ctx context.Context, e layers.Entry, store *cache.Cache, blobs map[string]*keptBlob) (*press.Content, error) {
-	k := key(e.Content)
-	if store == nil || k == "" {
+func encodePlaces(list []place) []byte {
+	b := binary.AppendUvarint(nil, uint64(len(list)))
+	for _, p := range list {
+		b = append(binary.AppendUvarint(b, uint64(len(p.key))), p.key...)
+		for _, n := range []int64{p.original, p.offset, p.size, int64(p.crc)} {
+			b = binary.AppendUvarint(b, uint64(n))
+		}
+	}
+	return b
+}
+
+// decodePlaces reads what encodePlaces wrote; ok is false when it makes no
+// sense.
+func decodePlaces(b []byte) (list []place, ok bool) {
+	ok = true
+	number := func() int64 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 || int64(v) < 0 {
+			b, ok = nil, false
+			return 0
+		}
+		b = b[n:]
+		return int64(v)
+	}
+	for range number() {
+		n := number()
+		if !ok || n > int64(len(b)) {
+			return nil, false
+		}
+		p := place{key: string(b[:n])}
+		b = b[n:]
+		p.original, p.offset, p.size, p.crc = number(), number(), number(), uint32(number())
+		list = append(list, p)
+	}
+	return list, ok && len(b) == 0
+}
+
+// kept finds contents in the blobs of a cache. Each blob is opened once.
+type kept struct {
+	store *cache.Cache // nil when there is none
+	blobs map[string]*keptBlob
+}
+
+// keptBlob is a blob that is open; a zero one was not there.
+type keptBlob struct {
+	file   *cache.Blob
+	source *press.Source
+	places map[string]place
+}
+
+// find returns an entry's content out of the cache, nil when it is not there.
+func (k *kept) find(ctx context.Context, e layers.Entry) (*press.Content, error) {
+	name := key(e.Content)
+	if k.store == nil || name == "" {
 		return nil, nil
 	}
-	fact, ok := store.Facts().Fact(factKey(k))
+	fact, ok := k.store.Facts().Fact(factKey(name))
 	if !ok {
 		return nil, nil
 	}
-	name := string(fact)
-	blob, known := blobs[name]
-	if !known {
-		var err error
-		if blob, err = c.openKept(ctx, store, name); err != nil {
-			return nil, err
-		}
-		blobs[name] = blob
-	}
-	at, ok := blob.places[k]
-	if !ok || at.size != e.Size {
-		return nil, nil
-	}
-	return &press.Content{Source: blob.source, Stream: press.Stream{Offset: at.offset, Size: at.length, CRC32: at.crc32}}, nil
-}
-
-// openKept opens a blob. One that is not there, or says what it cannot hold, has
-// no places.
-func (c *compressed) openKept(ctx context.Context, store *cache.Cache, name string) (*keptBlob, error) {
-	blob, err := store.Open(ctx, name)
-	if errors.Is(err, cache.ErrMiss) {
-		return &keptBlob{}, nil
-	}
+	blob, err := k.open(ctx, string(fact))
 	if err != nil {
 		return nil, err
 	}
-	c.files = append(c.files, blob)
-	places, ok := parsePlaces(blob.Index)
-	if !ok {
-		return &keptBlob{}, nil
+	p, ok := blob.places[name]
+	if !ok || p.original != e.Size {
+		return nil, nil
 	}
-	return &keptBlob{&press.Source{File: blob}, places}, nil
+	return &press.Content{Source: blob.source, Stream: press.Stream{Offset: p.offset, Size: p.size, CRC32: p.crc}}, nil
 }
 
-// keep puts what was compressed into the cache. Contents without a key are in
-// the blob, but nothing leads to them.
-func (c *compressed) keep(todo []layers.Entry, file *cache.Writer, store *cache.Cache) error {
-	var (
-		index []byte
-		keys  []string
-	)
-	for _, e := range todo {
-		k := key(e.Content)
-		if k == "" {
-			continue
-		}
-		keys = append(keys, k)
-		at := c.contents[id(e)]
-		index = appendPlace(index, k, place{e.Size, at.Offset, at.Size, at.CRC32})
+func (k *kept) open(ctx context.Context, name string) (*keptBlob, error) {
+	if known, ok := k.blobs[name]; ok {
+		return known, nil
 	}
-	if len(keys) == 0 {
-		return nil
+	b := &keptBlob{}
+	file, err := k.store.Open(ctx, name)
+	switch {
+	case errors.Is(err, cache.ErrMiss):
+		k.blobs[name] = b
+		return b, nil
+	case err != nil:
+		return nil, err
 	}
-	sum := sha256.Sum256([]byte(press.Version + "\x00" + strings.Join(keys, "\x00")))
-	name := "kept-" + hex.EncodeToString(sum[:16])
+	b.file = file
+	k.blobs[name] = b
+	list, ok := decodePlaces(file.Index)
+	if !ok || blobName(file.Index) != name {
+		return b, nil // not what its name says
+	}
+	b.source = &press.Source{File: file}
+	b.places = make(map[string]place, len(list))
+	for _, p := range list {
+		b.places[p.key] = p
+	}
+	return b, nil
+}
+
+// add makes a blob of a file that holds the contents of list, and remembers
+// where each of them is once it is there for everybody.
+func (k *kept) add(file *cache.Writer, list []place) error {
+	index := encodePlaces(list)
+	name := blobName(index)
 	if err := file.Commit(name, index); err != nil {
 		return err
 	}
-	for _, k := range keys {
-		store.Facts().Remember(factKey(k), []byte(name))
+	for _, p := range list {
+		k.store.Facts().Remember(factKey(p.key), []byte(name))
 	}
 	return nil
 }
 
-func appendPlace(index []byte, key string, p place) []byte {
-	index = binary.AppendUvarint(index, uint64(len(key)))
-	index = append(index, key...)
-	for _, n := range []int64{p.size, p.offset, p.length} {
-		index = binary.LittleEndian.AppendUint64(index, uint64(n))
+func (k *kept) close() error {
+	var errs []error
+	for _, b := range k.blobs {
+		if b.file != nil {
+			errs = append(errs, b.file.Close())
+		}
 	}
-	return binary.LittleEndian.AppendUint32(index, p.crc32)
-}
-
-// parsePlaces reads what appendPlace wrote.
-func parsePlaces(index []byte) (map[string]place, bool) {
-	places := map[string]place{}
-	for len(index) > 0 {
-		n, used := binary.Uvarint(index)
-		if used <= 0 || n > uint64(len(index)-used) || len(index)-used-int(n) < placeSize {
-			return nil, false
-		}
-		key, at := string(index[used:used+int(n)]), index[used+int(n):]
-		p := place{
-			size: int64(binary.LittleEndian.Uint64(at)), offset: int64(binary.LittleEndian.Uint64(at[8:])),
-			length: int64(binary.LittleEndian.Uint64(at[16:])), crc32: binary.LittleEndian.Uint32(at[24:]),
-		}
-		if p.size < 0 || p.offset < 0 || p.length < 0 {
-			return nil, false
-		}
-		places[key], index = p, at[placeSize:]
-	}
-	return places, true
+	return errors.Join(errs...)
 }

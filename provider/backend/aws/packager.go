@@ -148,7 +148,7 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 		return Package{}, err
 	}
 	summary, err := bundle.Write(ctx, w, bundle.Package{
-		Image: img.Digest, Root: root, Tree: moved.Tree, Start: moved.Start, Bootstrap: bootstrap, Progress: spec.Progress,
+		Image: img.Digest, Root: root, Tree: moved.Tree, Start: moved.Start, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept,
 	})
 	if err != nil {
 		return Package{}, fmt.Errorf("write package: %w", err)
