@@ -42,6 +42,8 @@ var mayImport = []struct {
 	{"provider/bootstraps", nil},
 	{"provider/backend", nil},
 	{"provider/backend/aws", []string{"provider/backend", "provider/backend/backendtest", "layers/...", "bootstrap/launch"}},
+	{"provider/backend/remote", []string{"provider/backend/...", "provider/api"}},     // its tests serve a provider
+	{"provider/backend/federation", []string{"provider/backend/...", "provider/api"}}, // its tests too
 	{"provider/backend/...", []string{"provider/backend/..."}},
 	{"provider/api", []string{"provider/backend", "provider/backend/memory"}},
 	{"provider", []string{"provider/...", "emulator"}},

@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/openfaas/faas-provider/types"
@@ -36,14 +38,6 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, r, functions)
 }
 
-// MissingHeader names, once for each, what an answer should hold and does not,
-// and why: a part of a federation that does not answer, the usage of a function.
-const MissingHeader = "X-Faas-Lambda-Missing"
-
-// DuplicateHeader names, once for each, a function that is in several parts of a
-// federation and should be in one; the part that counts is the first.
-const DuplicateHeader = "X-Faas-Lambda-Duplicate"
-
 // listPartly lists, and says in headers what the list lacks.
 func (s *server) listPartly(w http.ResponseWriter, r *http.Request, namespace string) ([]types.FunctionStatus, error) {
 	b, ok := s.backend.(backend.Completer)
@@ -52,10 +46,10 @@ func (s *server) listPartly(w http.ResponseWriter, r *http.Request, namespace st
 	}
 	functions, gaps, err := b.ListPartly(r.Context(), namespace)
 	for _, part := range slices.Sorted(maps.Keys(gaps.Missing)) {
-		w.Header().Add(MissingHeader, part+": "+oneLine(gaps.Missing[part]))
+		w.Header().Add(backend.MissingHeader, part+": "+oneLine(gaps.Missing[part]))
 	}
 	for _, function := range slices.Sorted(maps.Keys(gaps.Duplicates)) {
-		w.Header().Add(DuplicateHeader, function+": "+strings.Join(gaps.Duplicates[function], ", "))
+		w.Header().Add(backend.DuplicateHeader, function+": "+strings.Join(gaps.Duplicates[function], ", "))
 	}
 	return functions, err
 }
@@ -81,19 +75,52 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	out := functionStatus{FunctionStatus: function}
+	if err := s.addUse(w, r, name, &out); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.writeJSON(w, r, out)
+}
+
+// functionStatus is faas-provider's, with what a function consumed when that is
+// asked for.
+type functionStatus struct {
+	types.FunctionStatus
+	Consumption *backend.Consumption `json:"consumption,omitempty"`
+}
+
+// addUse adds what the query asks for. The rest of the status is right without
+// it, so that what cannot be had is told in a header.
+func (s *server) addUse(w http.ResponseWriter, r *http.Request, name backend.Name, out *functionStatus) error {
+	missing := func(what string, err error) { w.Header().Add(backend.MissingHeader, what+": "+oneLine(err.Error())) }
+	query := r.URL.Query()
 	// faas-cli writes usage=1, the gateway usage=false.
-	if wanted, _ := strconv.ParseBool(r.URL.Query().Get("usage")); wanted {
+	if wanted, _ := strconv.ParseBool(query.Get("usage")); wanted {
 		if meter, ok := s.backend.(backend.Meter); ok {
-			usage, err := meter.Usage(r.Context(), name)
-			if err == nil {
-				function.Usage = &usage
-			} else {
-				// The rest of the status is right without it.
-				w.Header().Add(MissingHeader, "usage: "+oneLine(err.Error()))
+			if usage, err := meter.Usage(r.Context(), name); err == nil {
+				out.Usage = &usage
+			} else if !errors.Is(err, backend.ErrUnsupported) {
+				missing("usage", err)
 			}
 		}
 	}
-	s.writeJSON(w, r, function)
+	since := query.Get(backend.ConsumptionQuery)
+	if since == "" {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, since)
+	if err != nil {
+		return backend.Errorf(backend.ErrInvalid, "%s=%s: want a time such as 2006-01-02T15:04:05Z", backend.ConsumptionQuery, since)
+	}
+	if accountant, ok := s.backend.(backend.Accountant); ok {
+		if consumption, err := accountant.Consumption(r.Context(), name, at); err == nil {
+			out.Consumption = &consumption
+		} else if !errors.Is(err, backend.ErrUnsupported) {
+			missing("consumption", err)
+		}
+	}
+	return nil
 }
 
 func (s *server) deploy(w http.ResponseWriter, r *http.Request) { s.put(w, r, s.backend.Deploy) }

@@ -34,6 +34,15 @@ func (s *server) invoke(w http.ResponseWriter, r *http.Request) {
 // answers.
 func (s *server) forward(w http.ResponseWriter, r, out *http.Request) {
 	start := time.Now()
+	if r.ContentLength != 0 {
+		// Else net/http would read and drop what a function has not read yet of
+		// the request when its answer begins. HTTP/2 needs and knows no such
+		// thing.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		// net/http, when it reads what is left of the body after the handler,
+		// may begin to read the next request twice at once.
+		defer r.Body.Close()
+	}
 	w.Header().Set(callHeader, out.Header.Get(callHeader))
 	answer, err := s.answer(out, mux.Vars(r)["name"])
 	if err != nil {

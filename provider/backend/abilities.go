@@ -106,8 +106,8 @@ type Accountant interface {
 // list (aws.amazon.com/lambda/pricing): requests, and seconds of run time times
 // gigabytes of configured memory.
 type Consumption struct {
-	Requests  uint64
-	GBSeconds float64
+	Requests  uint64  `json:"requests"`
+	GBSeconds float64 `json:"gbSeconds"`
 }
 
 // AsyncHeader is a header that, with the value "Event", asks for an invocation whose answer
@@ -118,3 +118,16 @@ const AsyncHeader = "X-Invocation-Type"
 
 // Async tells whether r asks for that.
 func Async(r *http.Request) bool { return r.Header.Get(AsyncHeader) == "Event" }
+
+// MissingHeader names, once for each, what an answer over HTTP should hold and
+// does not, and why: a part of a federation that does not answer, the usage of a
+// function.
+const MissingHeader = "X-Faas-Lambda-Missing"
+
+// DuplicateHeader names, once for each, a function that is in several parts of a
+// federation and should be in one; the part that counts is the first.
+const DuplicateHeader = "X-Faas-Lambda-Duplicate"
+
+// ConsumptionQuery is the query with which a function's status is asked to hold
+// what it consumed since a time (RFC 3339). Providers of ours know it.
+const ConsumptionQuery = "consumption"
