@@ -44,10 +44,12 @@ type account struct {
 	sns     *sns.Client
 	logs    *cloudwatchlogs.Client
 
-	wanted  string     // name of the bucket by configuration
-	mu      sync.Mutex // guards id and ensured
-	id      string     // twelve digits, once asked for
-	ensured string     // name of the bucket, once it is known to be there
+	documents documents  // records that were read
+	listing   listing    // of its functions
+	wanted    string     // name of the bucket by configuration
+	mu        sync.Mutex // guards id and ensured
+	id        string     // twelve digits, once asked for
+	ensured   string     // name of the bucket, once it is known to be there
 }
 
 // newAccount makes the clients for key. It calls no service.
@@ -61,7 +63,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 		}))
 	}
 	a := &account{
-		key: key, role: opts.Role, config: cfg, wanted: opts.CodeBucket,
+		key: key, role: opts.Role, config: cfg, wanted: opts.CodeBucket, listing: newListing(),
 		lambda:  lambda.NewFromConfig(cfg),
 		tagging: resourcegroupstaggingapi.NewFromConfig(cfg),
 		sts:     sts.NewFromConfig(cfg),
@@ -133,21 +135,47 @@ func (a *account) bucket(ctx context.Context) (string, error) {
 	if a.wanted == noBucket {
 		return "", backend.Errorf(backend.ErrInvalid, "keep in S3: the provider has no bucket: set code_bucket")
 	}
-	name = a.wanted
-	if name == "" {
-		id, err := a.accountID(ctx)
-		if err != nil {
-			return "", err
-		}
-		name = "faas-lambda-" + id + "-" + a.config.Region
+	name, err := a.bucketName(ctx)
+	if err == nil {
+		err = a.ensureBucket(ctx, name)
 	}
-	if err := a.ensureBucket(ctx, name); err != nil {
+	if err != nil {
 		return "", err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ensured = name
 	return name, nil
+}
+
+func (a *account) bucketName(ctx context.Context) (string, error) {
+	if a.wanted != "" {
+		return a.wanted, nil
+	}
+	id, err := a.accountID(ctx)
+	if err != nil {
+		return "", err
+	}
+	return "faas-lambda-" + id + "-" + a.config.Region, nil
+}
+
+// bucketIfAny returns the bucket without making it; empty when there is none.
+func (a *account) bucketIfAny(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	known := a.ensured
+	a.mu.Unlock()
+	if known != "" || a.wanted == noBucket {
+		return known, nil
+	}
+	name, err := a.bucketName(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, err = a.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})
+	if httpStatus(err, http.StatusNotFound) {
+		return "", nil
+	}
+	return name, awsError("find bucket "+name, err)
 }
 
 func (a *account) ensureBucket(ctx context.Context, name string) error {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
@@ -219,11 +218,4 @@ func annotationsDocument() string {
 	}
 	out.WriteString(annotationsTail)
 	return out.String()
-}
-
-func tracingMode(active bool) lambdatypes.TracingMode {
-	if active {
-		return lambdatypes.TracingModeActive
-	}
-	return lambdatypes.TracingModePassThrough
 }

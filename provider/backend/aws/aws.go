@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -42,6 +43,15 @@ type Options struct {
 	// means that there is none.
 	CodeBucket string
 
+	// TakeOver is how old, by AWS's clock, another provider's unfinished
+	// change must be to be taken for abandoned; 0 is two minutes, and a
+	// negative one takes over at once.
+	TakeOver time.Duration
+
+	// MaxBackoff bounds the pauses between the attempts of a call to AWS; 0 is
+	// the SDK's 20 s.
+	MaxBackoff time.Duration
+
 	ReadyWait     time.Duration         // how long an invocation waits for a function that is not ready; 0 is 10 s
 	PayloadMemory int64                 // bytes for the bodies that are being sent; 0 is 256 MiB
 	Metrics       prometheus.Registerer // gets the metrics of invocations and calls to AWS; may be nil
@@ -61,8 +71,13 @@ type Options struct {
 	Endpoint, Region, AccessKey, SecretKey string
 }
 
-// readyWait is the default of Options.ReadyWait.
-const readyWait = 10 * time.Second
+// readyWait is the default of Options.ReadyWait, takeOver of Options.TakeOver: a
+// change does something to its function more often than that, or Lambda says
+// itself that an update is in progress.
+const (
+	readyWait = 10 * time.Second
+	takeOver  = 2 * time.Minute
+)
 
 // Backend is the functions of one or several AWS accounts and regions, by
 // namespace. Open makes one.
@@ -94,6 +109,9 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	if b.opts.ReadyWait == 0 {
 		b.opts.ReadyWait = readyWait
 	}
+	if b.opts.TakeOver == 0 {
+		b.opts.TakeOver = takeOver
+	}
 	b.budget = newBudget(opts.PayloadMemory)
 	cfg, err := load(ctx, opts)
 	if err != nil {
@@ -101,6 +119,11 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	}
 	if b.observe, err = newObserver(opts.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	if opts.MaxBackoff > 0 {
+		cfg.Retryer = func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = opts.MaxBackoff })
+		}
 	}
 	cfg.APIOptions = append(cfg.APIOptions, b.observe.watch)
 	b.config = cfg

@@ -1,7 +1,7 @@
 package aws
 
 import (
-	"slices"
+	"maps"
 	"sync"
 	"time"
 
@@ -10,10 +10,10 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// freshness is how long an answer of AWS is repeated: a gateway asks for the
-// list every five seconds and, with scale_from_zero, for a status before every
-// invocation. Changes by this process are seen at once, those by others this
-// much later.
+// freshness is how long an answer of AWS is repeated at least: a gateway asks for
+// the list every five seconds and, with scale_from_zero, for a status before
+// every invocation. Changes by this process are seen at once, those by others
+// this much later.
 const freshness = 2 * time.Second
 
 // acquaintance is how long a function that was ours is taken to be ours when it
@@ -29,10 +29,15 @@ const maxCached = 10_000
 type cache struct {
 	mu       sync.Mutex // guards everything below
 	turns    uint64     // counts the changes by this process
-	all      []types.FunctionStatus
-	allAt    time.Time
+	changed  map[backend.Name]changedAt
 	statuses map[backend.Name]cachedStatus
 	targets  map[backend.Name]cachedTarget // where functions known to be ours are invoked
+}
+
+// changedAt is when this process changed a function last.
+type changedAt struct {
+	turn uint64
+	at   time.Time
 }
 
 type cachedStatus struct {
@@ -58,26 +63,27 @@ func (c *cache) forget(name backend.Name) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turns++
-	c.allAt = time.Time{}
+	if c.changed == nil {
+		c.changed = map[backend.Name]changedAt{}
+	}
+	c.changed[name] = changedAt{c.turns, time.Now()}
 	delete(c.statuses, name)
 	delete(c.targets, name)
 }
 
-func (c *cache) list() ([]types.FunctionStatus, bool) {
+// changes returns the functions that this process changed after a turn and, with
+// all, those that it changed after a time too; and the turn that it is now.
+func (c *cache) changes(after uint64, since time.Time, all bool) ([]backend.Name, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.allAt) > freshness {
-		return nil, false
+	maps.DeleteFunc(c.changed, func(_ backend.Name, ch changedAt) bool { return time.Since(ch.at) > 2*maxFreshness+settling })
+	var names []backend.Name
+	for name, ch := range c.changed {
+		if ch.turn > after || all && ch.at.After(since) {
+			names = append(names, name)
+		}
 	}
-	return slices.Clone(c.all), true
-}
-
-func (c *cache) keepList(turn uint64, list []types.FunctionStatus) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if turn == c.turns {
-		c.all, c.allAt = slices.Clone(list), time.Now()
-	}
+	return names, c.turns
 }
 
 func (c *cache) status(name backend.Name) (types.FunctionStatus, bool) {

@@ -14,6 +14,10 @@ import (
 // processVariable carries a deployment's envProcess to bootstrap.
 const processVariable = "FAAS_LAMBDA_PROCESS"
 
+// deploymentVariable holds the digest of a deployment. It makes each version
+// another one for Lambda, and tells a function which deployment it is of.
+const deploymentVariable = "FAAS_LAMBDA_DEPLOYMENT"
+
 // maxEnvironment is Lambda's limit in bytes, for the variables as compact JSON
 // (recorded on the real service).
 const maxEnvironment = 4096
@@ -40,6 +44,8 @@ func environment(vars map[string]string, process string) (map[string]string, err
 	env := make(map[string]string, len(vars)+1)
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		switch {
+		case name == deploymentVariable:
+			return nil, backend.Errorf(backend.ErrInvalid, "envVars: %s is set by the provider", name)
 		case name == processVariable:
 			return nil, backend.Errorf(backend.ErrInvalid, "envVars: %s is kept for envProcess: set that instead", name)
 		case strings.HasPrefix(name, "_") && (name == "_HANDLER" || name == "_X_AMZN_TRACE_ID"), slices.Contains(reserved, name):
@@ -57,8 +63,9 @@ func environment(vars map[string]string, process string) (map[string]string, err
 	if process != "" {
 		env[processVariable] = process
 	}
+	env[deploymentVariable] = strings.Repeat("0", 16) // as long as a digest is
 	if n := compactSize(env); n > maxEnvironment {
-		return nil, backend.Errorf(backend.ErrInvalid, "envVars: %d bytes as JSON, more than the %d that Lambda takes", n, maxEnvironment)
+		return nil, backend.Errorf(backend.ErrInvalid, "envVars: %d bytes as JSON, of which %d are the provider's: more than the %d that Lambda takes", n, len(deploymentVariable)+16+6, maxEnvironment)
 	}
 	return env, nil
 }
@@ -79,6 +86,7 @@ func deployed(env map[string]string) (vars map[string]string, process string) {
 	vars = maps.Clone(env)
 	process = vars[processVariable]
 	delete(vars, processVariable)
+	delete(vars, deploymentVariable)
 	if len(vars) == 0 {
 		vars = nil
 	}

@@ -79,6 +79,15 @@ func awsError(doing string, err error) error {
 	return backend.As(kind, text)
 }
 
+// codeOf returns AWS's code for an error; empty when it is not AWS's.
+func codeOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
 func throttledFor(err error) time.Duration {
 	var refused *refusal
 	if errors.As(err, &refused) {

@@ -3,10 +3,12 @@ package aws
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,8 +30,36 @@ type fakeLambda struct {
 }
 
 type fakeFunction struct {
-	config map[string]any
-	tags   map[string]string
+	config   map[string]any
+	tags     map[string]string
+	versions []map[string]any // published, by number from 1; nil once deleted
+	live     int              // number of the version that the alias names; 0: no alias
+	revision int
+}
+
+// touch is what every change of $LATEST does.
+func (f *fakeFunction) touch() {
+	f.revision++
+	f.config["RevisionId"] = strconv.Itoa(f.revision)
+	f.config["LastModified"] = time.Now().UTC().Format(lastModified)
+}
+
+func (f *fakeFunction) alias() map[string]any {
+	return map[string]any{"Name": "live", "FunctionVersion": strconv.Itoa(f.live), "RevisionId": strconv.Itoa(f.live)}
+}
+
+// version returns the configuration that a qualifier names.
+func (f *fakeFunction) version(qualifier string) map[string]any {
+	switch qualifier {
+	case "":
+		return f.config
+	case "live":
+		qualifier = strconv.Itoa(f.live)
+	}
+	if n, err := strconv.Atoi(qualifier); err == nil && n > 0 && n <= len(f.versions) {
+		return f.versions[n-1]
+	}
+	return nil
 }
 
 func newFakeLambda(t *testing.T) *fakeLambda {
@@ -39,7 +69,7 @@ func newFakeLambda(t *testing.T) *fakeLambda {
 	t.Cleanup(server.Close)
 	b, err := Open(t.Context(), Options{
 		Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute,
-		DeployTimeout: 10 * time.Second, ReadyWait: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+		DeployTimeout: 10 * time.Second, MaxBackoff: time.Millisecond, CodeBucket: noBucket, ReadyWait: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +86,10 @@ func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	op, name := operation(r)
+	if op == "GetResources" { // there is no index of tags here
+		refuse(w, 403, "AccessDeniedException", "not here")
+		return
+	}
 	f.calls = append(f.calls, op)
 	if f.fault != nil && f.fault(op, w) {
 		return
@@ -79,7 +113,7 @@ func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.after != nil {
 		f.after(op, f.functions[name])
 	}
-	if answer == nil && op == "CreateFunction" {
+	if answer == nil {
 		return // refused
 	}
 	if f.lose == op {
@@ -111,14 +145,40 @@ func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name 
 		for key, value := range in["Tags"].(map[string]any) {
 			function.tags[key] = value.(string)
 		}
+		function.touch()
 		f.functions[in["FunctionName"].(string)] = function
 		return function.config
-	case "UpdateFunctionConfiguration":
-		merge(function.config, in)
-	case "UpdateFunctionCode":
-		function.config["CodeSha256"] = "new"
+	case "UpdateFunctionConfiguration", "UpdateFunctionCode", "PublishVersion":
+		if revision, ok := in["RevisionId"]; ok && revision != function.config["RevisionId"] {
+			refuse(w, 412, "PreconditionFailedException", "The RevisionId provided does not match the latest Revision Id.")
+			return nil
+		}
+		return function.change(op, in)
 	case "DeleteFunction":
+		if n, err := strconv.Atoi(r.URL.Query().Get("Qualifier")); err == nil {
+			function.versions[n-1] = nil
+			return function.config
+		}
 		delete(f.functions, name)
+	case "ListVersionsByFunction":
+		list := []any{}
+		for _, v := range function.versions {
+			if v != nil {
+				list = append(list, v)
+			}
+		}
+		return map[string]any{"Versions": list}
+	case "CreateAlias", "UpdateAlias":
+		function.live, _ = strconv.Atoi(in["FunctionVersion"].(string))
+		return function.alias()
+	case "GetAlias":
+		if function.live == 0 {
+			refuse(w, 404, "ResourceNotFoundException", "Cannot find alias arn: live")
+			return nil
+		}
+		return function.alias()
+	case "Concurrency":
+		return map[string]any{}
 	case "TagResource":
 		for key, value := range in["Tags"].(map[string]any) {
 			function.tags[key] = value.(string)
@@ -130,7 +190,12 @@ func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name 
 	case "ListTags":
 		return map[string]any{"Tags": function.tags}
 	case "GetFunction":
-		return map[string]any{"Configuration": function.config, "Tags": function.tags}
+		config := function.version(r.URL.Query().Get("Qualifier"))
+		if config == nil {
+			refuse(w, 404, "ResourceNotFoundException", "Function not found: "+name)
+			return nil
+		}
+		return map[string]any{"Configuration": config, "Tags": function.tags}
 	case "ListFunctions":
 		var names []string
 		for name := range f.functions {
@@ -154,8 +219,25 @@ func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name 
 	return function.config
 }
 
+// change changes $LATEST, or publishes it.
+func (f *fakeFunction) change(op string, in map[string]any) map[string]any {
+	defer f.touch()
+	switch op {
+	case "UpdateFunctionConfiguration":
+		merge(f.config, in)
+	case "UpdateFunctionCode":
+		f.config["CodeSha256"] = "new"
+	case "PublishVersion":
+		v := maps.Clone(f.config)
+		f.versions = append(f.versions, v)
+		v["Version"] = strconv.Itoa(len(f.versions))
+		return v
+	}
+	return f.config
+}
+
 func merge(config, in map[string]any) {
-	for _, key := range []string{"FunctionName", "Role", "MemorySize", "Timeout", "Environment", "Architectures"} {
+	for _, key := range []string{"FunctionName", "Role", "MemorySize", "Timeout", "Environment", "Architectures", "Description"} {
 		if value, ok := in[key]; ok {
 			config[key] = value
 		}
@@ -166,13 +248,20 @@ func operation(r *http.Request) (op, function string) {
 	if _, arn, ok := strings.Cut(r.URL.Path, "/tags/"); ok {
 		return map[string]string{"GET": "ListTags", "POST": "TagResource", "DELETE": "UntagResource"}[r.Method], arn[strings.LastIndexByte(arn, ':')+1:]
 	}
-	rest := strings.TrimPrefix(r.URL.Path, "/2015-03-31/functions")
+	if r.URL.Path == "/" { // the index of tags
+		return "GetResources", ""
+	}
+	_, rest, _ := strings.Cut(r.URL.Path, "/functions")
 	name, sub, _ := strings.Cut(strings.Trim(rest, "/"), "/")
 	if name == "" {
 		return map[string]string{"GET": "ListFunctions", "POST": "CreateFunction"}[r.Method], ""
 	}
+	if strings.HasSuffix(sub, "concurrency") {
+		return "Concurrency", name
+	}
 	return map[string]string{
-		"GET ": "GetFunction", "DELETE ": "DeleteFunction", "GET configuration": "GetFunctionConfiguration",
+		"POST versions": "PublishVersion", "GET versions": "ListVersionsByFunction", "POST aliases": "CreateAlias",
+		"GET aliases/live": "GetAlias", "PUT aliases/live": "UpdateAlias", "GET ": "GetFunction", "DELETE ": "DeleteFunction", "GET configuration": "GetFunctionConfiguration",
 		"PUT configuration": "UpdateFunctionConfiguration", "PUT code": "UpdateFunctionCode",
 	}[r.Method+" "+sub], name
 }

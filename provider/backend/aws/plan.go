@@ -1,8 +1,9 @@
 package aws
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 // plan is what a deployment means on Lambda, once all of it is checked.
 type plan struct {
 	deployment types.FunctionDeployment
+	account    *account
 	name       backend.Name
 	function   string            // name in Lambda
 	arch       string            // amd64 or arm64
@@ -24,32 +26,17 @@ type plan struct {
 	extras                       // what its annotations say
 }
 
-// functionName is Lambda's own pattern for a name without ARN, where AWS itself
-// answers with a page of regular expression.
-var functionName = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
-
-// lambdaName returns how a function is called in Lambda. Functions of the
-// default namespace, the only one so far, have their own name.
-func lambdaName(name backend.Name) (string, error) {
-	switch {
-	case len(name.Function) > 64:
-		return "", backend.Errorf(backend.ErrInvalid, "function name %s has %d characters, Lambda takes at most 64", name.Function, len(name.Function))
-	case strings.Contains(name.Function, "."):
-		return "", backend.Errorf(backend.ErrInvalid, "function name %s: Lambda takes no dots in a name", name.Function)
-	case !functionName.MatchString(name.Function):
-		return "", backend.Errorf(backend.ErrInvalid, "function name %q: Lambda takes letters, digits, - and _", name.Function)
-	}
-	return name.Function, nil
-}
-
 // plan checks everything in d that can be checked without its image.
-func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
-	p := plan{deployment: d, name: backend.NameOf(d), arch: b.opts.Arch, memory: b.opts.Memory}
-	if d.Namespace != b.opts.Namespace {
-		return p, backend.Errorf(backend.ErrInvalid, "deploy function %s: namespace %q does not exist", d.Service, d.Namespace)
-	}
+func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, error) {
+	p := plan{deployment: d, name: backend.NameOf(d)}
 	var err error
-	if p.function, err = lambdaName(p.name); err != nil {
+	if p.account, err = b.accountOf(ctx, d.Namespace); errors.Is(err, backend.ErrNotFound) {
+		err = backend.Errorf(backend.ErrInvalid, "deploy function %s: namespace %q does not exist", d.Service, d.Namespace)
+	}
+	if err != nil {
+		return p, err
+	}
+	if p.function, err = b.lambdaName(p.name); err != nil {
 		return p, err
 	}
 	if p.env, err = environment(d.EnvVars, d.EnvProcess); err != nil {
@@ -59,7 +46,10 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 		return p, err
 	}
 	if p.role == "" {
-		p.role = b.opts.Role
+		p.role = p.account.role
+	}
+	if _, err := belongingsOf(d, p.function, backend.MinReplicas(d)); err != nil {
+		return p, err
 	}
 	if err := checkResources(d); err != nil {
 		return p, err
@@ -74,10 +64,21 @@ func (b *Backend) plan(d types.FunctionDeployment) (plan, error) {
 	if p.timeout, err = timeout(d.EnvVars, nil, b.opts.Timeout); err != nil {
 		return p, err
 	}
-	if _, err := encodeRecord(newRecord(d, time.Now())); err != nil {
-		return p, err
+	return p, p.recordable()
+}
+
+// recordable refuses what could not be recorded: where there is no S3, all of it
+// has to fit into tags.
+func (p plan) recordable() error {
+	if p.account.wanted != noBucket {
+		return nil
 	}
-	return p, nil
+	text, err := document{Records: []record{newRecord(p.deployment, "", time.Now())}}.pack()
+	if err == nil && !fits(text) {
+		err = backend.Errorf(backend.ErrInvalid, "labels, annotations, secrets and constraints of function %s take %d characters compressed, more than the %d that Lambda's tags hold, and the provider has no bucket: set code_bucket",
+			p.name, len(text), maxPieces*maxTagValue)
+	}
+	return err
 }
 
 // checkResources refuses quantities that are none.

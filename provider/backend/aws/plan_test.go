@@ -13,7 +13,7 @@ import (
 )
 
 func TestPlanRefuses(t *testing.T) {
-	b := &Backend{opts: Options{Namespace: "openfaas-fn", Memory: 256, Timeout: time.Minute}}
+	b := newFakeLambda(t).Backend
 	for _, c := range []struct {
 		name string
 		d    types.FunctionDeployment
@@ -26,6 +26,10 @@ func TestPlanRefuses(t *testing.T) {
 		{"reserved variable", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"AWS_REGION": "x"}}, "AWS_REGION"},
 		{"handler variable", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"_HANDLER": "x"}}, "_HANDLER"},
 		{"our variable", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"FAAS_LAMBDA_PROCESS": "x"}}, "envProcess"},
+		{"the provider's variable", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"FAAS_LAMBDA_DEPLOYMENT": "x"}}, "FAAS_LAMBDA_DEPLOYMENT"},
+		{"label that is no number", types.FunctionDeployment{Service: "a", Labels: &map[string]string{"com.openfaas.scale.max": "many"}}, "com.openfaas.scale.max"},
+		{"least is more than most", types.FunctionDeployment{Service: "a", Labels: &map[string]string{"com.openfaas.scale.max": "1", "com.openfaas.scale.min": "2"}}, "com.openfaas.scale.min"},
+		{"label that is not true", types.FunctionDeployment{Service: "a", Labels: &map[string]string{"com.openfaas.scale.zero": "1"}}, "com.openfaas.scale.zero"},
 		{"dash in a variable", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"a-b": "x"}}, "a-b"},
 		{"short variable", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"A": "x"}}, `"A"`},
 		{"NUL in a variable", types.FunctionDeployment{Service: "a", EnvVars: map[string]string{"AA": "x\x00"}}, "AA"},
@@ -43,7 +47,7 @@ func TestPlanRefuses(t *testing.T) {
 			if c.d.Namespace == "" {
 				c.d.Namespace = "openfaas-fn"
 			}
-			_, err := b.plan(c.d)
+			_, err := b.plan(t.Context(), c.d)
 			if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want ErrInvalid and %q", err, c.says)
 			}
@@ -52,11 +56,11 @@ func TestPlanRefuses(t *testing.T) {
 }
 
 func TestEnvironmentLimitIsLambdas(t *testing.T) {
-	// {"AA":"…"} with 4087 characters is 4096 bytes.
-	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4087)}, ""); err != nil {
+	// {"AA":"…","FAAS_LAMBDA_DEPLOYMENT":"…"} with 4043 characters is 4096 bytes.
+	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4043)}, ""); err != nil {
 		t.Error(err)
 	}
-	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4088)}, ""); err == nil {
+	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4044)}, ""); err == nil {
 		t.Error("4097 bytes were taken")
 	}
 }

@@ -4,56 +4,114 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/openfaas/faas-provider/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// readers is how many ListTags are under way at a time: AWS allows 15 control
-// plane requests a second in all.
-const readers = 8
-
-// found is a function of ours as AWS has it.
+// found is a function as AWS has it: one of ours, or one that is adopted.
 type found struct {
 	account *account
 	name    backend.Name
-	config  lambdatypes.FunctionConfiguration
+	config  lambdatypes.FunctionConfiguration  // of $LATEST
+	serving *lambdatypes.FunctionConfiguration // of what serves, where that is known to be another one
 	tags    map[string]string
-	adopted bool // made by somebody else, and served as it is
+	doc     document
+	damaged error     // why doc cannot be read
+	adopted bool      // made by somebody else, and served as it is
+	image   string    // of one that is adopted
+	at      time.Time // when AWS said so, by its clock
 }
 
 // function is its name in Lambda.
 func (f *found) function() string { return aws.ToString(f.config.FunctionName) }
 
+func (f *found) arn() string { return aws.ToString(f.config.FunctionArn) }
+
+// serverTime is AWS's clock in an answer.
+func serverTime(metadata middleware.Metadata) time.Time {
+	if at, ok := awsmiddleware.GetServerTime(metadata); ok {
+		return at
+	}
+	return time.Now()
+}
+
 // get returns one function from AWS; ErrNotFound when there is none. A function
-// of that name that somebody else made is an ErrConflict: it is never touched.
+// of that name that somebody else made, and that is not adopted, is an
+// ErrConflict: it is never touched.
 func (b *Backend) get(ctx context.Context, name backend.Name) (*found, error) {
-	function, err := lambdaName(name)
-	if err != nil || name.Namespace != b.opts.Namespace {
+	a, err := b.accountOf(ctx, name.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	function, err := b.lambdaName(name)
+	if err != nil {
 		return nil, backend.NotFound(name) // such a function cannot exist
 	}
-	out, err := b.home.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &function})
+	out, err := a.read(ctx, function, "")
 	var missing *lambdatypes.ResourceNotFoundException
-	switch {
-	case errors.As(err, &missing):
+	if errors.As(err, &missing) {
 		return nil, backend.NotFound(name)
-	case err != nil:
-		return nil, awsError("read function "+name.String(), err)
-	case out.TagsError != nil:
-		return nil, fmt.Errorf("read tags of function %s: %s (%s)", name, aws.ToString(out.TagsError.Message), aws.ToString(out.TagsError.ErrorCode))
-	case out.Configuration == nil:
-		return nil, fmt.Errorf("read function %s: AWS answered without its configuration", name)
-	case !ours(out.Tags):
-		return nil, backend.Errorf(backend.ErrConflict, "Lambda function %s was not made by faas-lambda: it is left alone", function)
 	}
-	return &found{account: b.home, name: name, config: *out.Configuration, tags: out.Tags}, nil
+	if err != nil {
+		return nil, awsError("read function "+name.String(), err)
+	}
+	return b.found(ctx, a, name, out)
+}
+
+// read is GetFunction, which has a limit of its own of 100 requests a second;
+// most other calls share one of 15 (docs.aws.amazon.com/lambda, "Lambda quotas").
+func (a *account) read(ctx context.Context, function, qualifier string) (*lambda.GetFunctionOutput, error) {
+	in := &lambda.GetFunctionInput{FunctionName: &function}
+	if qualifier != "" {
+		in.Qualifier = &qualifier
+	}
+	out, err := a.lambda.GetFunction(ctx, in)
+	if err == nil && out.Configuration == nil {
+		err = errors.New("AWS answered without its configuration")
+	}
+	return out, err
+}
+
+func (b *Backend) found(ctx context.Context, a *account, name backend.Name, out *lambda.GetFunctionOutput) (*found, error) {
+	if out.TagsError != nil {
+		return nil, fmt.Errorf("read tags of function %s: %s (%s)", name, aws.ToString(out.TagsError.Message), aws.ToString(out.TagsError.ErrorCode))
+	}
+	f := &found{account: a, name: name, config: *out.Configuration, tags: out.Tags, at: serverTime(out.ResultMetadata)}
+	if out.Code != nil {
+		f.image = aws.ToString(out.Code.ImageUri)
+	}
+	if err := b.identify(ctx, f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// identify finds out whose function it is, and reads its record.
+func (b *Backend) identify(ctx context.Context, f *found) error {
+	if !ours(f.tags) {
+		f.adopted = f.name.Namespace == b.opts.Namespace && b.adopts(f.function(), f.tags)
+		if !f.adopted {
+			return backend.Errorf(backend.ErrConflict, "Lambda function %s was not made by faas-lambda: it is left alone", f.function())
+		}
+		return nil
+	}
+	if is := (backend.Name{Namespace: f.tags[tagNamespace], Function: f.tags[tagService]}); is != f.name {
+		return backend.Errorf(backend.ErrConflict, "Lambda function %s is function %s", f.function(), is)
+	}
+	f.doc, f.damaged = f.account.readDocument(ctx, f.function(), f.tags)
+	if errors.Is(f.damaged, errRecord) || f.damaged == nil {
+		return nil
+	}
+	return f.damaged
 }
 
 // Status implements backend.Reader.
@@ -64,6 +122,12 @@ func (b *Backend) Status(ctx context.Context, name backend.Name) (types.Function
 	turn := b.cache.turn()
 	f, err := b.find(ctx, name)
 	if err != nil {
+		return types.FunctionStatus{}, err
+	}
+	if f.state() == removing {
+		return types.FunctionStatus{}, backend.NotFound(name)
+	}
+	if err := b.resolve(ctx, f); err != nil {
 		return types.FunctionStatus{}, err
 	}
 	status, err := f.status()
@@ -89,117 +153,68 @@ func (b *Backend) find(ctx context.Context, name backend.Name) (*found, error) {
 	return f, nil
 }
 
-// List implements backend.Reader.
-func (b *Backend) List(ctx context.Context, namespace string) ([]types.FunctionStatus, error) {
-	if namespace != b.opts.Namespace {
-		return nil, nil
+// resolve reads what serves where $LATEST is something else, as it is during a
+// deployment. It costs nothing at other times.
+func (b *Backend) resolve(ctx context.Context, f *found) error {
+	if f.state() != replacing {
+		return nil
 	}
-	if list, ok := b.cache.list(); ok {
-		return list, nil
-	}
-	turn := b.cache.turn()
-	var configs []lambdatypes.FunctionConfiguration
-	pages := lambda.NewListFunctionsPaginator(b.home.lambda, &lambda.ListFunctionsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, awsError("list functions", err)
-		}
-		configs = append(configs, page.Functions...)
-	}
-	functions, err := b.withTags(ctx, configs)
+	out, err := f.account.read(ctx, f.function(), liveAlias)
 	if err != nil {
-		return nil, err
+		return awsError("read what serves function "+f.name.String(), err)
 	}
-	list := b.statuses(functions)
-	b.cache.keepList(turn, list)
-	return list, nil
-}
-
-// withTags reads the tags of functions, which ListFunctions does not tell.
-func (b *Backend) withTags(ctx context.Context, configs []lambdatypes.FunctionConfiguration) ([]found, error) {
-	functions := make([]found, len(configs))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
-	for i, config := range configs {
-		functions[i].config = config
-		group.Go(func() error {
-			out, err := b.home.lambda.ListTags(ctx, &lambda.ListTagsInput{Resource: config.FunctionArn})
-			var missing *lambdatypes.ResourceNotFoundException
-			if errors.As(err, &missing) {
-				return nil // deleted meanwhile, so without tags and not ours
-			}
-			if err != nil {
-				return awsError("read tags of function "+aws.ToString(config.FunctionName), err)
-			}
-			functions[i].tags = out.Tags
-			return nil
-		})
-	}
-	return functions, group.Wait()
-}
-
-// statuses returns those functions that are ours, ordered by name. One whose
-// record cannot be read is listed with what else is known of it.
-func (b *Backend) statuses(functions []found) []types.FunctionStatus {
-	var out []types.FunctionStatus
-	for _, f := range functions {
-		if !ours(f.tags) {
-			continue
+	f.serving = out.Configuration
+	if digest := markOf(*out.Configuration).digest; digest != "" {
+		if _, err := f.doc.record(digest); err == nil {
+			f.doc.Current = digest // the change went so far that this serves
 		}
-		status, err := f.status()
-		if err != nil {
-			b.log.Error("read function", "function", aws.ToString(f.config.FunctionName), "error", err)
-			status = backend.StatusOf(types.FunctionDeployment{Service: f.tags[tagService], Namespace: f.tags[tagNamespace]})
-		}
-		out = append(out, status)
 	}
-	slices.SortFunc(out, func(a, b types.FunctionStatus) int { return strings.Compare(a.Name, b.Name) })
-	return out
+	return nil
 }
 
 // status returns what was deployed, and whether it can be invoked.
 func (f *found) status() (types.FunctionStatus, error) {
-	r, err := decodeRecord(f.tags)
+	if f.adopted {
+		return f.foreignStatus(), nil
+	}
+	r, err := f.doc.current()
+	if f.damaged != nil {
+		err = f.damaged
+	}
 	if err != nil {
 		return types.FunctionStatus{}, err
 	}
+	config := f.config
+	if f.serving != nil {
+		config = *f.serving
+	}
 	d := r.Deployed
-	d.EnvVars, d.EnvProcess = deployed(f.settings().env)
+	d.Service, d.Namespace = f.name.Function, f.name.Namespace
+	d.EnvVars, d.EnvProcess = deployed(variables(config))
 	status := backend.StatusOf(d)
-	status.CreatedAt, status.Replicas = r.Created, r.Replicas
+	status.CreatedAt, status.Replicas = f.doc.Created, f.replicas(r)
 	// ListFunctions leaves the state out; a function that is listed there
 	// can be invoked unless it says otherwise.
-	if s := f.config.State; s != lambdatypes.StatePending && s != lambdatypes.StateFailed {
-		status.AvailableReplicas = r.Replicas
+	if s := config.State; s != lambdatypes.StatePending && s != lambdatypes.StateFailed && f.state() != creating {
+		status.AvailableReplicas = status.Replicas
 	}
 	return status, nil
 }
 
-// Scale implements backend.Scaler. Lambda scales by itself: the number is kept
-// in the function's record.
-func (b *Backend) Scale(ctx context.Context, name backend.Name, replicas uint64) error {
-	release, err := b.busy.take(name)
-	if err != nil {
-		return err
-	}
-	defer release()
-	current, err := b.get(ctx, name)
-	if err != nil {
-		return err
-	}
-	r, err := decodeRecord(current.tags)
-	if err != nil {
-		return fmt.Errorf("scale function %s: %w", name, err)
-	}
-	if r.Replicas == replicas {
+func variables(config lambdatypes.FunctionConfiguration) map[string]string {
+	if config.Environment == nil {
 		return nil
 	}
-	r.Replicas = replicas
-	tags, err := encodeRecord(r)
-	if err != nil {
-		return err
+	return config.Environment.Variables
+}
+
+// replicas is how many there are by what was asked for last.
+func (f *found) replicas(r record) uint64 {
+	if n, err := strconv.ParseUint(f.tags[tagReplicas], 10, 32); err == nil {
+		return n
 	}
-	defer b.cache.forget(name)
-	return b.retag(ctx, name, aws.ToString(current.config.FunctionArn), current.tags, tags)
+	if f.doc.first {
+		return f.doc.Replicas
+	}
+	return backend.MinReplicas(r.Deployed)
 }

@@ -9,80 +9,196 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
-
-	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// A function's record lies in its tags: Lambda allows 50, each value of at most
-// 256 characters of a small alphabet that holds base64's
-// (docs.aws.amazon.com/lambda, "Using tags on Lambda functions").
+// What is known of a function lies in its tags: Lambda allows 50, each value of
+// at most 256 characters of a small alphabet that holds base64's
+// (docs.aws.amazon.com/lambda, "Using tags on Lambda functions"). What is too
+// long for them lies in an object of S3 that they name.
 const (
 	tagService   = "faas-lambda:service"   // the OpenFaaS name: marks a function as ours
 	tagNamespace = "faas-lambda:namespace" //
-	tagRecord    = "faas-lambda:record"    // version:pieces:checksum
-	tagPiece     = "faas-lambda:record:"   // and two digits: base64 of the deflated JSON of record
-	maxTagValue  = 256
-	maxPieces    = 45       // leaves tags to the account's owner
-	maxJSON      = 16 << 20 // of a record, inflated: what is larger was not written by us
+	tagRecord    = "faas-lambda:record"    // version:pieces:checksum, or version:s3:SHA-256
+	tagPiece     = "faas-lambda:record:"   // and two digits: base64 of the deflated JSON of document
+	tagReplicas  = "faas-lambda:replicas"  //
+	tagPending   = "faas-lambda:pending"   // what is not finished: pendingDeploy, pendingScale; empty: nothing
+	tagAdopt     = "faas-lambda:adopt"     // put by others on functions of theirs
+
+	pendingDeploy = "deploy"
+	pendingScale  = "scale"
+
+	maxTagValue = 256
+	maxPieces   = 32       // leaves tags to annotations and the account's owner
+	firstPieces = 45       // of records of version 1
+	maxJSON     = 16 << 20 // of a document, inflated: what is larger was not written by us
 )
 
-// record is what is known of a function beside its Lambda configuration.
+// document is what is known of a function beside its Lambda configuration: what
+// was deployed, and what was deployed before.
+type document struct {
+	Service   string    `json:"-"` // in a tag of its own
+	Namespace string    `json:"-"` // in a tag of its own
+	Created   time.Time `json:"created"`
+	Current   string    `json:"current"` // digest of the record that serves; empty before the first does
+	Records   []record  `json:"records"` // the latest first
+
+	// first tells that the tags hold a record of version 1, of which there was
+	// one, and whose function has no published version. Replicas is its.
+	first    bool
+	Replicas uint64 `json:"replicas,omitempty"`
+}
+
+// record is one deployment.
 type record struct {
+	Digest string `json:"digest"` // as in the description of its version
 	// Deployed is the deployment without what lies elsewhere: Service and
-	// Namespace in tags of their own, EnvVars and EnvProcess in the
-	// function's environment.
+	// Namespace in tags, EnvVars and EnvProcess in the version's environment.
 	Deployed types.FunctionDeployment `json:"deployed"`
-	Created  time.Time                `json:"created"`
-	Replicas uint64                   `json:"replicas"`
+	At       time.Time                `json:"at"`
 }
 
 var errRecord = errors.New("record in the function's tags is damaged")
 
-func newRecord(d types.FunctionDeployment, created time.Time) record {
-	r := record{Deployed: d, Created: created.UTC().Truncate(time.Second), Replicas: backend.MinReplicas(d)}
-	r.Deployed.EnvVars, r.Deployed.EnvProcess = nil, ""
+func newRecord(d types.FunctionDeployment, digest string, at time.Time) record {
+	r := record{Digest: digest, Deployed: d, At: at.UTC().Truncate(time.Second)}
+	r.Deployed.Service, r.Deployed.Namespace, r.Deployed.EnvVars, r.Deployed.EnvProcess = "", "", nil, ""
 	return r
 }
 
-// encodeRecord returns the tags of a function. The same record gives the same
-// tags. One that does not fit is an invalid deployment.
-func encodeRecord(r record) (map[string]string, error) {
-	service, namespace := r.Deployed.Service, r.Deployed.Namespace
-	r.Deployed.Service, r.Deployed.Namespace = "", ""
-	plain, err := json.Marshal(r)
+// record returns the deployment of that digest.
+func (d document) record(digest string) (record, error) {
+	for _, r := range d.Records {
+		if r.Digest == digest {
+			return r, nil
+		}
+	}
+	return record{}, fmt.Errorf("%w: it has no deployment %q", errRecord, digest)
+}
+
+// current returns the record that serves, or that of a function's first
+// deployment while it is under way.
+func (d document) current() (record, error) {
+	if d.Current == "" && len(d.Records) > 0 {
+		return d.Records[0], nil
+	}
+	return d.record(d.Current)
+}
+
+// with returns d with r as its latest deployment, and of those before it the one
+// that serves and, beside it, the latest keep-1.
+func (d document) with(r record, keep int) document {
+	kept, others := []record{r}, 0
+	for _, old := range d.Records {
+		switch {
+		case old.Digest == r.Digest:
+		case old.Digest == d.Current:
+			kept = append(kept, old)
+		case others < keep-1:
+			kept = append(kept, old)
+			others++
+		}
+	}
+	d.Records = kept
+	return d
+}
+
+// serving returns d with the deployment of digest as what serves, and without
+// those that were to replace another one and never did.
+func (d document) serving(digest string, drop ...string) document {
+	d.Current = digest
+	d.Records = slices.DeleteFunc(slices.Clone(d.Records), func(r record) bool { return r.Digest != digest && slices.Contains(drop, r.Digest) })
+	return d
+}
+
+// pack returns the document as base64 of deflated JSON. The same document gives
+// the same text.
+func (d document) pack() (string, error) {
+	plain, err := json.Marshal(d)
 	if err != nil {
-		return nil, fmt.Errorf("encode record: %w", err)
+		return "", fmt.Errorf("encode record: %w", err)
 	}
 	var packed bytes.Buffer
 	w, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(plain)
+	}
+	if err == nil {
+		err = w.Close()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("encode record: %w", err)
+		return "", fmt.Errorf("encode record: %w", err)
 	}
-	if _, err := w.Write(plain); err != nil {
-		return nil, fmt.Errorf("encode record: %w", err)
+	return base64.RawStdEncoding.EncodeToString(packed.Bytes()), nil
+}
+
+// inflate is the reverse of pack, up to the JSON.
+func inflate(text string) ([]byte, error) {
+	packed, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRecord, err)
 	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("encode record: %w", err)
+	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxJSON))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRecord, err)
 	}
-	text := base64.RawStdEncoding.EncodeToString(packed.Bytes())
-	if limit := maxPieces * maxTagValue; len(text) > limit {
-		return nil, backend.Errorf(backend.ErrInvalid,
-			"labels, annotations, secrets and constraints of function %s take %d characters compressed, more than the %d that Lambda's tags hold", service, len(text), limit)
+	return plain, nil
+}
+
+// unpack is the reverse of pack.
+func unpack(text string) (document, error) {
+	plain, err := inflate(text)
+	if err != nil {
+		return document{}, err
 	}
-	tags := map[string]string{tagService: service, tagNamespace: namespace}
+	var d document
+	if err := json.Unmarshal(plain, &d); err != nil {
+		return document{}, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return d, nil
+}
+
+// unpackFirst reads a record of version 1.
+func unpackFirst(text string) (document, error) {
+	plain, err := inflate(text)
+	if err != nil {
+		return document{}, err
+	}
+	var old struct {
+		Deployed types.FunctionDeployment `json:"deployed"`
+		Created  time.Time                `json:"created"`
+		Replicas uint64                   `json:"replicas"`
+	}
+	if err := json.Unmarshal(plain, &old); err != nil {
+		return document{}, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return document{Created: old.Created, Replicas: old.Replicas, Records: []record{{Deployed: old.Deployed, At: old.Created}}, first: true}, nil
+}
+
+// fits tells whether a packed document has room in tags.
+func fits(text string) bool { return len(text) <= maxPieces*maxTagValue }
+
+// names are the tags that say whose function it is.
+func (d document) names() map[string]string {
+	return map[string]string{tagService: d.Service, tagNamespace: d.Namespace}
+}
+
+// inTags returns the tags of a document whose packed form fits.
+func (d document) inTags(text string) map[string]string {
+	tags := d.names()
 	pieces := 0
 	for rest := text; rest != ""; pieces++ {
 		n := min(len(rest), maxTagValue)
 		tags[piece(pieces)] = rest[:n]
 		rest = rest[n:]
 	}
-	tags[tagRecord] = fmt.Sprintf("1:%d:%08x", pieces, crc32.ChecksumIEEE([]byte(text)))
-	return tags, nil
+	tags[tagRecord] = fmt.Sprintf("2:%d:%08x", pieces, crc32.ChecksumIEEE([]byte(text)))
+	return tags
 }
 
 func piece(i int) string { return fmt.Sprintf("%s%02d", tagPiece, i) }
@@ -90,33 +206,28 @@ func piece(i int) string { return fmt.Sprintf("%s%02d", tagPiece, i) }
 // ours tells whether tags are those of a function that this program made.
 func ours(tags map[string]string) bool { return tags[tagService] != "" }
 
-// decodeRecord is the reverse of encodeRecord. Other tags are ignored.
-func decodeRecord(tags map[string]string) (record, error) {
-	var r record
+// inS3 tells whether the document lies in S3, and under which hash.
+func inS3(tags map[string]string) (hash string, ok bool) {
+	return strings.CutPrefix(tags[tagRecord], "2:s3:")
+}
+
+// fromTags is the reverse of inTags. Other tags are ignored.
+func fromTags(tags map[string]string) (document, error) {
 	version, rest, _ := strings.Cut(tags[tagRecord], ":")
 	count, sum, _ := strings.Cut(rest, ":")
 	pieces, err := strconv.Atoi(count)
-	if version != "1" || err != nil || pieces < 0 || pieces > maxPieces {
-		return r, fmt.Errorf("%w: tag %s is %q", errRecord, tagRecord, tags[tagRecord])
+	if version != "1" && version != "2" || err != nil || pieces < 0 || pieces > firstPieces {
+		return document{}, fmt.Errorf("%w: tag %s is %q", errRecord, tagRecord, tags[tagRecord])
 	}
 	var text strings.Builder
 	for i := range pieces {
 		text.WriteString(tags[piece(i)])
 	}
 	if got := fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(text.String()))); got != sum {
-		return r, fmt.Errorf("%w: its pieces do not match their checksum", errRecord)
+		return document{}, fmt.Errorf("%w: its pieces do not match their checksum", errRecord)
 	}
-	packed, err := base64.RawStdEncoding.DecodeString(text.String())
-	if err != nil {
-		return r, fmt.Errorf("%w: %w", errRecord, err)
+	if version == "1" {
+		return unpackFirst(text.String())
 	}
-	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxJSON))
-	if err != nil {
-		return r, fmt.Errorf("%w: %w", errRecord, err)
-	}
-	if err := json.Unmarshal(plain, &r); err != nil {
-		return record{}, fmt.Errorf("%w: %w", errRecord, err)
-	}
-	r.Deployed.Service, r.Deployed.Namespace = tags[tagService], tags[tagNamespace]
-	return r, nil
+	return unpack(text.String())
 }

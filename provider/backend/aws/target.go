@@ -37,4 +37,12 @@ func (f *found) target() target {
 
 // qualifier is what invocations of the function name beside it: its published
 // alias, or nothing.
-func (f *found) qualifier() string { return "" }
+func (f *found) qualifier() string {
+	if f.adopted || f.doc.first || f.damaged != nil && markOf(f.config).digest == "" {
+		return ""
+	}
+	return liveAlias
+}
+
+// liveAlias names the version that serves.
+const liveAlias = "live"

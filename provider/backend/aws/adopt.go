@@ -1,0 +1,56 @@
+package aws
+
+import (
+	"path"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// adoptedAnnotation tells readers of a status that the function is somebody
+// else's.
+const adoptedAnnotation = annotationPrefix + "adopted"
+
+// adopts tells whether a function that somebody else made is served: its owner
+// put the tag on it, or its name fits the pattern.
+func (b *Backend) adopts(function string, tags map[string]string) bool {
+	if value, ok := tags[tagAdopt]; ok {
+		return value != "false"
+	}
+	if b.opts.AdoptPattern == "" {
+		return false
+	}
+	fits, err := path.Match(b.opts.AdoptPattern, function)
+	return err == nil && fits
+}
+
+// foreign is why nothing is changed about a function.
+func foreign(doing string, f *found) error {
+	return backend.Errorf(backend.ErrConflict, "%s: Lambda function %s was made by another tool and is adopted: it can be invoked, and is never changed or deleted: change it with the tool that made it", doing, f.function())
+}
+
+// foreignStatus describes an adopted function by what Lambda knows of it, but
+// for its variables, which its owner did not give to OpenFaaS to show.
+func (f *found) foreignStatus() types.FunctionStatus {
+	c := f.config
+	image := f.image
+	if image == "" {
+		image = string(c.Runtime)
+	}
+	d := types.FunctionDeployment{
+		Service: f.name.Function, Namespace: f.name.Namespace, Image: image,
+		Annotations: &map[string]string{adoptedAnnotation: "true", annotationPrefix + "handler": aws.ToString(c.Handler), annotationPrefix + "description": aws.ToString(c.Description)},
+		Limits:      &types.FunctionResources{Memory: strconv.Itoa(int(aws.ToInt32(c.MemorySize))) + "Mi"},
+	}
+	labels := map[string]string{}
+	for key, value := range f.tags {
+		labels[key] = value
+	}
+	d.Labels = &labels
+	status := backend.StatusOf(d)
+	status.Replicas, status.AvailableReplicas = 1, 1
+	return status
+}

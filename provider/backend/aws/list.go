@@ -1,0 +1,265 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	tagtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+	"github.com/openfaas/faas-provider/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// A list that took n calls is kept for n times callPause, within these limits:
+// so reading it costs two and a half calls a second on average, however many
+// functions there are and however often a gateway asks, of the 15 that AWS
+// allows (docs.aws.amazon.com/lambda, "Lambda quotas"). Changes by this process
+// are read one by one and seen at once.
+const (
+	callPause    = 400 * time.Millisecond
+	maxFreshness = 30 * time.Second
+)
+
+// readers is how many ListTags are under way at a time.
+const readers = 8
+
+// settling is how long the index of tags may take to show a change: for so long,
+// functions that this process changed are read by themselves.
+const settling = time.Minute
+
+// listing is what ListFunctions and the index of tags said lately about the
+// functions of one account that are ours or adopted.
+type listing struct {
+	hold  chan struct{} // holds one value while it is used; guards the rest
+	until time.Time     // when it is to be read anew
+	turn  uint64        // the change by this process up to which it is right
+	all   map[backend.Name]entry
+}
+
+type entry struct {
+	found  *found
+	status types.FunctionStatus
+}
+
+func newListing() listing { return listing{hold: make(chan struct{}, 1)} }
+
+// List implements backend.Reader. It also settles what interrupted changes left.
+func (b *Backend) List(ctx context.Context, namespace string) ([]types.FunctionStatus, error) {
+	a, err := b.accountOf(ctx, namespace)
+	if errors.Is(err, backend.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for settling := true; ; settling = false {
+		list, left, err := b.listed(ctx, a, namespace)
+		if err != nil || len(left) == 0 || !settling {
+			return list, err
+		}
+		for _, name := range left {
+			b.tidy(ctx, name)
+		}
+	}
+}
+
+// listed returns the functions of a namespace, ordered by name, and when they
+// were just read, those that an interrupted change left unfinished.
+func (b *Backend) listed(ctx context.Context, a *account, namespace string) (list []types.FunctionStatus, left []backend.Name, err error) {
+	select {
+	case a.listing.hold <- struct{}{}:
+		defer func() { <-a.listing.hold }()
+	case <-ctx.Done():
+		return nil, nil, awsError("list functions", ctx.Err())
+	}
+	begin := time.Now()
+	fresh := begin.After(a.listing.until)
+	if fresh {
+		if err := b.readAll(ctx, a); err != nil {
+			return nil, nil, err
+		}
+	}
+	changed, turn := b.cache.changes(a.listing.turn, begin.Add(-settling), fresh)
+	for _, name := range changed {
+		if err := b.reread(ctx, a, name); err != nil {
+			return nil, nil, err
+		}
+	}
+	a.listing.turn = turn
+	for name, e := range a.listing.all {
+		if name.Namespace != namespace {
+			continue
+		}
+		state := e.found.state()
+		if fresh && state != settled && state != unpublished && (state == scaling || b.abandoned(e.found)) {
+			left = append(left, name)
+		}
+		if state != removing {
+			list = append(list, e.status)
+		}
+	}
+	slices.SortFunc(list, func(a, b types.FunctionStatus) int { return strings.Compare(a.Name, b.Name) })
+	return list, left, nil
+}
+
+// readAll reads all functions of an account and their tags.
+func (b *Backend) readAll(ctx context.Context, a *account) error {
+	var configs []lambdatypes.FunctionConfiguration
+	var tags map[string]map[string]string
+	var at time.Time
+	turn, calls, tagCalls := b.cache.turn(), 0, 0
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		pages := lambda.NewListFunctionsPaginator(a.lambda, &lambda.ListFunctionsInput{})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(both)
+			if err != nil {
+				return awsError("list functions", err)
+			}
+			if calls++; at.IsZero() {
+				at = serverTime(page.ResultMetadata)
+			}
+			configs = append(configs, page.Functions...)
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		tags, tagCalls, err = a.indexedTags(both)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if tags == nil { // there is no index
+		var err error
+		if tags, err = a.readTags(ctx, configs); err != nil {
+			return err
+		}
+		tagCalls += len(configs)
+	}
+	all := make(map[backend.Name]entry, len(configs))
+	for _, config := range configs {
+		f := &found{account: a, config: config, tags: tags[aws.ToString(config.FunctionArn)], at: at}
+		f.name = backend.Name{Namespace: f.tags[tagNamespace], Function: f.tags[tagService]}
+		if !ours(f.tags) {
+			f.name = backend.Name{Namespace: b.opts.Namespace, Function: f.function()}
+		}
+		if err := b.identify(ctx, f); errors.Is(err, backend.ErrConflict) {
+			continue // somebody else's
+		} else if err != nil {
+			f.damaged = err
+		}
+		all[f.name] = b.entry(ctx, f)
+	}
+	a.listing.all, a.listing.turn = all, turn
+	a.listing.until = time.Now().Add(min(max(time.Duration(calls+tagCalls)*callPause, freshness), maxFreshness))
+	return nil
+}
+
+// entry describes a function for a list. One whose record cannot be read is
+// listed with what else is known of it.
+func (b *Backend) entry(ctx context.Context, f *found) entry {
+	err := b.resolve(ctx, f)
+	if err != nil {
+		b.log.Warn("list function with what it is about to be", "function", f.function(), "error", err)
+	}
+	status, err := f.status()
+	if err != nil {
+		b.log.Error("read function", "function", f.function(), "error", err)
+		status = backend.StatusOf(types.FunctionDeployment{Service: f.name.Function, Namespace: f.name.Namespace})
+	}
+	return entry{f, status}
+}
+
+// reread brings one function of a list up to date.
+func (b *Backend) reread(ctx context.Context, a *account, name backend.Name) error {
+	if at, err := b.accountOf(ctx, name.Namespace); err != nil || at != a {
+		delete(a.listing.all, name)
+		return nil // of another account's list
+	}
+	f, err := b.get(ctx, name)
+	switch {
+	case errors.Is(err, backend.ErrNotFound), errors.Is(err, backend.ErrConflict):
+		delete(a.listing.all, name)
+	case err != nil:
+		return err
+	default:
+		a.listing.all[name] = b.entry(ctx, f)
+	}
+	return nil
+}
+
+// indexedTags returns the tags of functions that are ours or adopted, by ARN,
+// from the index of tags, and how many calls it took. It returns nil where there
+// is no index, or it may not be read.
+func (a *account) indexedTags(ctx context.Context) (map[string]map[string]string, int, error) {
+	tags, calls := map[string]map[string]string{}, 0
+	for _, key := range []string{tagService, tagAdopt} {
+		pages := resourcegroupstaggingapi.NewGetResourcesPaginator(a.tagging, &resourcegroupstaggingapi.GetResourcesInput{
+			ResourceTypeFilters: []string{"lambda:function"}, TagFilters: []tagtypes.TagFilter{{Key: &key}}, ResourcesPerPage: aws.Int32(100),
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			calls++
+			if noIndex[codeOf(err)] {
+				return nil, calls, nil
+			}
+			if err != nil {
+				return nil, calls, awsError("list tags of functions", err)
+			}
+			for _, resource := range page.ResourceTagMappingList {
+				of := make(map[string]string, len(resource.Tags))
+				for _, tag := range resource.Tags {
+					of[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+				}
+				tags[aws.ToString(resource.ResourceARN)] = of
+			}
+		}
+	}
+	return tags, calls, nil
+}
+
+// noIndex are the codes of an account where the index of tags may not be read:
+// each function's tags can be.
+var noIndex = map[string]bool{
+	"AccessDeniedException": true, "AccessDenied": true, "UnauthorizedOperation": true,
+	"UnknownOperationException": true, "InvalidAction": true, "ResourceNotFoundException": true, "NotFound": true,
+}
+
+// readTags reads the tags of functions one by one.
+func (a *account) readTags(ctx context.Context, configs []lambdatypes.FunctionConfiguration) (map[string]map[string]string, error) {
+	all := make([]map[string]string, len(configs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for i, config := range configs {
+		group.Go(func() error {
+			out, err := a.lambda.ListTags(ctx, &lambda.ListTagsInput{Resource: config.FunctionArn})
+			var missing *lambdatypes.ResourceNotFoundException
+			if errors.As(err, &missing) {
+				return nil // deleted meanwhile, so without tags and not ours
+			}
+			if err != nil {
+				return awsError("read tags of function "+aws.ToString(config.FunctionName), err)
+			}
+			all[i] = out.Tags
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("list functions: %w", err)
+	}
+	tags := make(map[string]map[string]string, len(configs))
+	for i, config := range configs {
+		tags[aws.ToString(config.FunctionArn)] = all[i]
+	}
+	return tags, nil
+}

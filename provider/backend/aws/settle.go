@@ -1,0 +1,285 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// Any provider may end in the middle of a change. What it left says by itself
+// how to go on, whoever comes next:
+//
+//	what is there                             what becomes of it
+//	no version serves yet                     it is removed
+//	the version before serves                 the new one is removed
+//	the new version serves                    what is missing is done
+//	it is marked as deleted                   it is deleted
+//	its concurrency is not as recorded        it is set
+//
+// All of these can be done twice, and by two at once.
+
+// claimable returns a function that can be changed: ErrNotFound when there is
+// none, ErrConflict when a change of it is in progress.
+func (b *Backend) claimable(ctx context.Context, doing string, name backend.Name) (*found, error) {
+	f, err := b.get(ctx, name)
+	if err != nil || f.adopted {
+		return f, err
+	}
+	s := f.state()
+	if (s == creating || s == replacing || s == removing || f.changing()) && !b.abandoned(f) {
+		return nil, backend.Errorf(backend.ErrConflict, "%s: another change is in progress", doing)
+	}
+	if s == settled {
+		return f, nil
+	}
+	defer b.cache.forget(name)
+	if err := b.settle(ctx, f); err != nil {
+		return nil, fmt.Errorf("%s: finish the change before: %w", doing, err)
+	}
+	return b.get(ctx, name)
+}
+
+// tidy settles a function that a list found unfinished. What fails is tried
+// again with the next list.
+func (b *Backend) tidy(ctx context.Context, name backend.Name) {
+	release, err := b.busy.take(name)
+	if err != nil {
+		return // it is being changed here
+	}
+	defer release()
+	defer b.cache.forget(name)
+	f, err := b.get(ctx, name)
+	if err == nil {
+		err = b.settle(ctx, f)
+	}
+	switch {
+	case errors.Is(err, backend.ErrNotFound):
+	case err != nil:
+		b.log.Error("finish interrupted change", "function", name.String(), "error", err)
+	default:
+		b.log.Info("finished interrupted change", "function", name.String())
+	}
+}
+
+// settle brings a function to rest.
+func (b *Backend) settle(ctx context.Context, f *found) error {
+	switch f.state() {
+	case creating, replacing:
+		return b.settleDeployment(ctx, f)
+	case removing:
+		return b.remove(ctx, f)
+	case scaling:
+		return b.complete(ctx, f, f.doc.Current)
+	case unpublished:
+		return b.publishFirst(ctx, f)
+	case settled:
+	}
+	return nil
+}
+
+func (b *Backend) settleDeployment(ctx context.Context, f *found) error {
+	alias, err := b.alias(ctx, f.account, f.function())
+	if errors.Is(err, backend.ErrNotFound) {
+		return b.revert(ctx, f)
+	}
+	if err != nil {
+		return err
+	}
+	out, err := f.account.read(ctx, f.function(), aws.ToString(alias.FunctionVersion))
+	if err != nil {
+		return awsError("read version "+aws.ToString(alias.FunctionVersion)+" of function "+f.name.String(), err)
+	}
+	digest := markOf(*out.Configuration).digest
+	if _, err := f.doc.record(digest); err != nil || digest == f.doc.Current {
+		return b.revert(ctx, f)
+	}
+	if err := b.complete(ctx, f, digest); !errors.Is(err, backend.ErrInvalid) {
+		return err
+	}
+	return b.revert(ctx, f) // it can never be completed
+}
+
+// complete does what is left of a change whose deployment serves already.
+func (b *Backend) complete(ctx context.Context, f *found, digest string) error {
+	r, err := f.doc.record(digest)
+	if err != nil {
+		return err
+	}
+	replicas := f.replicas(r)
+	if f.doc.Current != digest {
+		replicas = backend.MinReplicas(r.Deployed)
+	}
+	return b.rest(ctx, f, r, replicas, f.doc.serving(digest))
+}
+
+// revert undoes a deployment that does not serve, or shall not.
+func (b *Backend) revert(ctx context.Context, f *found) error {
+	if f.doc.Current == "" {
+		return b.remove(ctx, f)
+	}
+	r, err := f.doc.record(f.doc.Current)
+	if err != nil {
+		return err
+	}
+	versions, err := b.versions(ctx, f.account, f.function())
+	if err != nil {
+		return err
+	}
+	serving, ok := versions.deployment(f.doc.Current)
+	if !ok {
+		return fmt.Errorf("%w: no version is of deployment %s", errRecord, f.doc.Current)
+	}
+	alias, err := b.alias(ctx, f.account, f.function())
+	if err != nil {
+		return err
+	}
+	if aws.ToString(alias.FunctionVersion) != aws.ToString(serving.Version) {
+		if err := b.point(ctx, f.account, f.name, f.function(), alias, aws.ToString(serving.Version)); err != nil {
+			return err
+		}
+	}
+	return b.rest(ctx, f, r, f.replicas(r), f.doc.serving(f.doc.Current, markOf(f.config).digest))
+}
+
+// rest brings everything about a function to what its record r says: what
+// belongs to it, its versions, the configuration of $LATEST, its tags.
+func (b *Backend) rest(ctx context.Context, f *found, r record, replicas uint64, doc document) error {
+	want, err := belongingsOf(r.Deployed, f.function(), replicas)
+	if err != nil {
+		return err
+	}
+	at := attachment{account: f.account, name: f.name, function: f.function(), want: want, had: f.belongings()}
+	if f.state() == scaling {
+		at.had = append(at.had, belongings{provisioned: math.MaxInt32, reserved: 0}, nothing) // it is not known how far it went
+	}
+	for _, at.late = range []bool{false, true} {
+		err := b.attach(ctx, at)
+		if back := digestOf(f) != doc.Current; back && errors.Is(err, backend.ErrInvalid) {
+			b.log.Error("bring back what belonged to a function", "function", f.name.String(), "error", err)
+			err = nil // it was possible once, and nobody asks for it now
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.prune(ctx, f.account, f.function(), doc); err != nil {
+		return err
+	}
+	if err := b.restore(ctx, f, doc.Current); err != nil {
+		return err
+	}
+	// The tags go last: they say that it is done.
+	more := map[string]string{tagPending: "", tagReplicas: strconv.FormatUint(replicas, 10)}
+	var stale []string
+	for _, old := range f.doc.Records {
+		stale = append(stale, userTags(old.Deployed)...)
+	}
+	x, err := readAnnotations(r.Deployed)
+	if err != nil {
+		return err
+	}
+	for key, value := range x.tags {
+		more[key] = value
+	}
+	_, tags, err := b.writeTags(ctx, f.account, f.tagged(), doc, more, stale)
+	if err != nil {
+		return err
+	}
+	return f.account.sweepRecords(ctx, f.function(), tags)
+}
+
+func digestOf(f *found) string { return markOf(f.config).digest }
+
+// restore makes $LATEST like the version that serves.
+func (b *Backend) restore(ctx context.Context, f *found, digest string) error {
+	if markOf(f.config).digest == digest {
+		return nil
+	}
+	versions, err := b.versions(ctx, f.account, f.function())
+	if err != nil {
+		return err
+	}
+	serving, ok := versions.deployment(digest)
+	if !ok {
+		return fmt.Errorf("%w: no version is of deployment %s", errRecord, digest)
+	}
+	now, err := b.ready(ctx, f.account, f.function(), "")
+	if err != nil && !errors.Is(err, errNotReady) {
+		return err
+	}
+	in := configurationOf(serving)
+	if now != nil {
+		in = resetting(in, *now.Configuration)
+		in.RevisionId = now.Configuration.RevisionId
+	}
+	if _, err := f.account.lambda.UpdateFunctionConfiguration(ctx, in); err != nil {
+		out, lookErr := f.account.read(ctx, f.function(), "")
+		if !repeated[codeOf(err)] || lookErr != nil || markOf(*out.Configuration) != markOf(serving) {
+			return awsError("restore function "+f.name.String(), err)
+		}
+	}
+	_, err = b.ready(ctx, f.account, f.function(), "")
+	return err
+}
+
+// publishFirst publishes a function that was made before functions had versions:
+// what its $LATEST is becomes its first.
+func (b *Backend) publishFirst(ctx context.Context, f *found) error {
+	r := f.doc.Records[0]
+	p := plan{deployment: r.Deployed}
+	p.deployment.Service, p.deployment.Namespace = f.name.Function, f.name.Namespace
+	digest, err := p.digest(code{sha256: aws.ToString(f.config.CodeSha256)})
+	if err != nil {
+		return err
+	}
+	m := markOf(f.config)
+	if m.digest != digest {
+		m = mark{digest, newToken()}
+		env := configurationOf(f.config).Environment
+		env.Variables[deploymentVariable] = digest
+		_, err := f.account.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+			FunctionName: f.config.FunctionName, RevisionId: f.config.RevisionId, Description: m.description(r.Deployed.Image), Environment: env,
+		})
+		if err != nil {
+			return awsError("publish function "+f.name.String(), err)
+		}
+	}
+	if _, err := b.ready(ctx, f.account, f.function(), ""); err != nil {
+		return err
+	}
+	out, err := f.account.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: f.config.FunctionName})
+	if err != nil {
+		return awsError("publish function "+f.name.String(), err)
+	}
+	_, err = f.account.lambda.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: f.config.FunctionName, Name: aws.String(liveAlias), FunctionVersion: out.Version})
+	if err != nil && !repeated[codeOf(err)] {
+		return awsError("publish function "+f.name.String(), err)
+	}
+	doc := f.doc
+	doc.first, doc.Replicas, doc.Current = false, 0, digest
+	doc.Records = []record{{Digest: digest, Deployed: r.Deployed, At: r.At}}
+	more := map[string]string{tagPending: "", tagReplicas: strconv.FormatUint(f.doc.Replicas, 10)}
+	_, _, err = b.writeTags(ctx, f.account, f.tagged(), doc, more, nil)
+	return err
+}
+
+// userTags are the keys of the tags that a deployment puts on its function.
+func userTags(d types.FunctionDeployment) []string {
+	x, err := readAnnotations(d)
+	if err != nil {
+		return nil // it was deployed by a program that knew other annotations
+	}
+	keys := make([]string, 0, len(x.tags))
+	for key := range x.tags {
+		keys = append(keys, key)
+	}
+	return keys
+}

@@ -1,0 +1,78 @@
+package aws
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// writeTags records a document and more in a function's tags, and removes those
+// named stale. It returns the document and the tags as they then are.
+func (b *Backend) writeTags(ctx context.Context, a *account, f tagged, doc document, more map[string]string, stale []string) (document, map[string]string, error) {
+	doc, want, err := a.writeDocument(ctx, f.function, doc)
+	if err != nil {
+		return doc, nil, err
+	}
+	maps.Copy(want, more)
+	gone, changed := difference(f.tags, want, stale...)
+	if err := b.retag(ctx, a, f, changed); err != nil {
+		return doc, nil, err
+	}
+	if len(gone) > 0 {
+		_, err := a.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: &f.arn, TagKeys: gone})
+		if err != nil {
+			return doc, nil, awsError("record function "+f.function, err)
+		}
+	}
+	now := maps.Clone(f.tags)
+	maps.Copy(now, want)
+	for _, key := range gone {
+		delete(now, key)
+	}
+	return doc, now, nil
+}
+
+// tagged is a function and the tags that it has.
+type tagged struct {
+	function, arn string
+	tags          map[string]string
+}
+
+func (f *found) tagged() tagged { return tagged{f.function(), f.arn(), f.tags} }
+
+// retag adds or replaces tags.
+func (b *Backend) retag(ctx context.Context, a *account, f tagged, changed map[string]string) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	_, err := a.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &f.arn, Tags: changed})
+	return awsError("record function "+f.function, err)
+}
+
+// busy are the functions that this process is changing.
+type busy struct {
+	mu    sync.Mutex // guards names
+	names map[backend.Name]bool
+}
+
+// take reserves a function for one change; the second at a time is refused.
+func (b *busy) take(name backend.Name) (release func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.names[name] {
+		return nil, backend.Errorf(backend.ErrConflict, "function %s is being changed by another request", name)
+	}
+	if b.names == nil {
+		b.names = map[backend.Name]bool{}
+	}
+	b.names[name] = true
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.names, name)
+	}, nil
+}
