@@ -41,8 +41,8 @@ func (s *Server) newInstance(ctx context.Context, at post, version *live, log *i
 	i.box, err = s.host.Start(ctx, sandbox.Spec{
 		Task: task,
 		Opt:  opt,
-		API:  s.handler,
-		Log:  func(line []byte) { s.functionLine(i, line) },
+		API:  s.handler, Loopback: s.opts.Address,
+		Log: func(line []byte) { s.functionLine(i, line) },
 		Function: sandbox.Function{
 			Name: at.name, Version: at.version, Handler: c.Handler, Region: s.opts.Region, MemoryMB: c.MemorySize, Variables: c.variables(),
 			LogGroup: c.LoggingConfig.LogGroup, LogStream: logStream(at.version), Initialization: initialization,

@@ -63,8 +63,8 @@ var pathValues = []string{"name", "sub"}
 // codePath is where GetFunction's Code.Location points; on AWS that is a presigned URL of S3.
 const codePath = "_emulator"
 
-// ServeHTTP answers one AWS API request. Signatures are not verified.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serveLambda answers a request of Lambda, Secrets Manager or Systems Manager.
+func (s *Server) serveLambda(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("x-amzn-RequestId", newID())
 	if handle := s.calls[r.Header.Get("X-Amz-Target")]; handle != nil {
 		handle(w, r)

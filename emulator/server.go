@@ -24,6 +24,9 @@ type Options struct {
 	Region string
 	// Account of every ARN, twelve digits; 000000000000 by default.
 	Account string
+	// Address is the one that the server will be found at, 127.0.0.1:port. Functions find it there too, so that they can use URLs that were signed
+	// outside. Without it they have AWS_ENDPOINT_URL only.
+	Address string
 	// Concurrency is the account's limit of invocations at a time; 1000 by default, as on AWS.
 	Concurrency int
 	// Logger gets the emulator's own events; nil discards them.
@@ -35,13 +38,14 @@ type Options struct {
 
 // Server is the emulated AWS. Its methods may be called at the same time.
 type Server struct {
-	opts    Options
-	store   *store
-	host    *sandbox.Host
-	fleet   *fleet
-	hooks   hooks
-	output  *output
-	handler http.Handler // what functions reach inside their sandboxes; the server itself but for tests
+	opts     Options
+	store    *store
+	host     *sandbox.Host
+	fleet    *fleet
+	hooks    hooks
+	services services
+	output   *output
+	handler  http.Handler // what functions reach inside their sandboxes; the server itself but for tests
 
 	operations map[route]operation
 	calls      map[string]call // by X-Amz-Target
@@ -113,6 +117,9 @@ func (s *Server) open() error {
 		return err
 	}
 	if err := s.openCalls(); err != nil {
+		return err
+	}
+	if err := s.openServices(); err != nil {
 		return err
 	}
 	scratch := filepath.Join(s.store.dir, "sandboxes")

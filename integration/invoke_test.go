@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -61,6 +62,14 @@ func TestMiddlewareImage(t *testing.T) {
 			}
 		})
 	}
+	t.Run("16 MB both ways, through S3", func(t *testing.T) {
+		large := make([]byte, 16<<20)
+		_, _ = rand.NewChaCha8([32]byte{1}).Read(large)
+		got := do(t, "POST", "/function/web/echo", large, "Content-Type", "application/octet-stream")
+		if got.Status != 200 || !bytes.Equal(got.Body, large) {
+			t.Errorf("answer %d, %d bytes %.300q", got.Status, len(got.Body), got.Body)
+		}
+	})
 	t.Run("what the function sees", func(t *testing.T) { seenRequest(t) })
 	t.Run("repeated headers and cookies", func(t *testing.T) { repeatedHeaders(t) })
 	t.Run("HEAD has no body", func(t *testing.T) {

@@ -78,17 +78,17 @@ func up(ctx context.Context, o upOptions, out io.Writer, log *slog.Logger) (err 
 			return err
 		}
 	}
-	cloud, err := emulator.New(emulator.Options{
-		DataDir: filepath.Join(o.dataDir, "aws"), Region: region, Account: account, Logger: log, LogOutput: out,
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, cloud.Close()) }()
 	endpoint, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for the embedded AWS: %w", err)
 	}
+	cloud, err := emulator.New(emulator.Options{
+		DataDir: filepath.Join(o.dataDir, "aws"), Address: endpoint.Addr().String(), Region: region, Account: account, Logger: log, LogOutput: out,
+	})
+	if err != nil {
+		return errors.Join(err, endpoint.Close())
+	}
+	defer func() { err = errors.Join(err, cloud.Close()) }()
 	cfg.Lambda.Endpoint = "http://" + endpoint.Addr().String()
 
 	// The embedded AWS outlives the provider, so that what is under way there
@@ -123,7 +123,6 @@ func (o *upOptions) config() (config.Config, error) {
 	cfg.CacheDir = filepath.Join(o.dataDir, "cache")
 	cfg.Lambda.Region, cfg.Lambda.AccessKey, cfg.Lambda.SecretKey = region, credentials, credentials
 	cfg.Lambda.Arch = runtime.GOARCH // what the sandboxes can run
-	cfg.Lambda.CodeBucket = "none"   // the embedded AWS has no S3 yet
 	if cfg.Lambda.Role == "" {
 		cfg.Lambda.Role = "arn:aws:iam::" + account + ":role/faas-lambda"
 	}

@@ -14,6 +14,9 @@ import (
 // maxMessage bounds one control message; the largest carries the environment (4 KB of the function's variables and ours).
 const maxMessage = 64 << 10
 
+// maxSockets bounds the open files of a message: the listening sockets for the Runtime API and for the AWS API at two addresses.
+const maxSockets = 3
+
 // layout is the first message to a new sandbox process: what it builds and starts.
 type layout struct {
 	Root    string   // an empty directory on which the new root is mounted
@@ -21,7 +24,7 @@ type layout struct {
 	Opt     string   // the layers' files, shown at /opt; empty for none
 	Tmp     string   // the directory shown at /tmp
 	Env     []string // the whole environment of bootstrap
-	API     bool     // listen for the AWS API too
+	API     []string // where to listen for the AWS API; empty for none
 	Drop    bool     // change to uid 993 before bootstrap; false in a user namespace, where the process is that user from the start
 	Tasks   int      // how many open cgroup v1 tasks files follow the log pipe; bootstrap's thread joins each
 	Unified bool     // the last file passed is a cgroup v2 directory that bootstrap is born in
@@ -102,7 +105,7 @@ func (c *channel) send(message any, files ...*os.File) error {
 
 // receive fills message and returns the files that came with it, which are the caller's to close. io.EOF means that the other end is gone.
 func (c *channel) receive(message any) ([]*os.File, error) {
-	oob := make([]byte, unix.CmsgSpace(2*4))
+	oob := make([]byte, unix.CmsgSpace(maxSockets*4))
 	n, oobn, _, _, err := c.conn.ReadMsgUnix(c.buf, oob)
 	if err != nil {
 		return nil, fmt.Errorf("receive control message: %w", err)

@@ -18,16 +18,12 @@ const (
 
 // openNetwork brings up the loopback of this network namespace with the Runtime API's address on it and returns sockets that listen there,
 // for the parent to serve: a socket stays in the namespace it was made in, whoever accepts from it.
-func openNetwork(api bool) ([]*os.File, error) {
+func openNetwork(api []string) ([]*os.File, error) {
 	if err := raiseLoopback(); err != nil {
 		return nil, err
 	}
-	addrs := []string{runtimeAddr}
-	if api {
-		addrs = append(addrs, awsAddr)
-	}
 	var files []*os.File
-	for _, addr := range addrs {
+	for _, addr := range append([]string{runtimeAddr}, api...) {
 		f, err := listenFile(addr)
 		if err != nil {
 			return nil, err

@@ -25,6 +25,9 @@ type Spec struct {
 	Opt      string       // likewise, what layers have under /opt; empty for nothing
 	Log      func([]byte) // called with each line that the function's processes write; it must not keep the slice. nil discards them
 	API      http.Handler // the AWS API offered inside the sandbox; nil for none
+	// Loopback is the address, 127.0.0.1:port, at which the API is found outside; empty for none. It is the same inside, so that URLs signed
+	// outside lead there.
+	Loopback string
 }
 
 // Sandbox is one execution environment. One invocation at a time; other methods may be called at any time.
@@ -101,13 +104,24 @@ func (h *Host) build(ctx context.Context, s *Sandbox) ([]*os.File, error) {
 		}
 	}
 	l := layout{
-		Root: root, Task: s.spec.Task, Opt: s.spec.Opt, Tmp: tmp, API: s.spec.API != nil, Drop: !h.user,
+		Root: root, Task: s.spec.Task, Opt: s.spec.Opt, Tmp: tmp, API: s.spec.apiAddresses(), Drop: !h.user,
 		Env: environ(s.spec.Function, s.spec.API != nil), Unified: s.group.unified != "",
 	}
 	if err := h.spawn(s, &l); err != nil {
 		return nil, err
 	}
 	return s.await(ctx, l)
+}
+
+// apiAddresses are where the AWS API is offered inside.
+func (s Spec) apiAddresses() []string {
+	switch {
+	case s.API == nil:
+		return nil
+	case s.Loopback == "":
+		return []string{awsAddr}
+	}
+	return []string{awsAddr, s.Loopback}
 }
 
 // spawn executes this program again as process 1 of new namespaces.
@@ -185,7 +199,7 @@ func faultError(fault string) error {
 // serve answers the Runtime API, and the AWS API if there is one, on the sandbox's sockets.
 func (s *Sandbox) serve(files []*os.File) error {
 	handlers := []http.Handler{s.runtimeAPI()}
-	if s.spec.API != nil {
+	for range s.spec.apiAddresses() {
 		handlers = append(handlers, s.spec.API)
 	}
 	if len(files) != len(handlers) {

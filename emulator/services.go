@@ -1,0 +1,121 @@
+package emulator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/faas-lambda/faas-lambda/emulator/identity"
+	"github.com/faas-lambda/faas-lambda/emulator/s3"
+	"github.com/faas-lambda/faas-lambda/emulator/wire"
+)
+
+// services are the parts of AWS beside Lambda, Secrets Manager and Systems Manager, at the same endpoint: SDKs and the AWS CLI send every service's
+// requests to the one URL that they are given.
+type services struct {
+	objects  *s3.Store
+	handlers map[string]http.Handler // by the name that requests are signed for
+}
+
+// targets are the services of JSON protocols, by what stands before the operation in X-Amz-Target.
+var targets = map[string]string{
+	"AWSLambda":      "lambda",
+	"secretsmanager": "secretsmanager",
+	"AmazonSSM":      "ssm",
+}
+
+func (s *Server) openServices() error {
+	objects, err := s3.Open(s3.Options{Dir: filepath.Join(s.store.dir, "s3"), Notify: s.notify})
+	if err != nil {
+		return fmt.Errorf("open S3: %w", err)
+	}
+	s.services = services{objects: objects, handlers: map[string]http.Handler{
+		"s3":  objects,
+		"sts": identity.New(s.opts.Account),
+	}}
+	s.hooks.objects = objectStore{objects}
+	return nil
+}
+
+// serviceOf names the service that a request is for, as signatures name it; "" where nothing tells. The scope of the signature comes first.
+func serviceOf(r *http.Request) string {
+	if service := wire.CallerOf(r).Service; service != "" {
+		return service
+	}
+	prefix, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	return targets[prefix]
+}
+
+// ServeHTTP answers one AWS API request, of any of the services. Signatures are not verified.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if handler := s.services.handlers[serviceOf(r)]; handler != nil {
+		handler.ServeHTTP(w, r)
+		return
+	}
+	s.serveLambda(w, r)
+}
+
+// notify invokes the function that an event is for. Destinations of other services are dropped, with a warning.
+func (s *Server) notify(destination string, payload []byte) {
+	if !strings.HasPrefix(destination, "arn:aws:lambda:") {
+		s.opts.Logger.Warn("event was dropped: its destination is not a service that the embedded AWS has", "destination", destination)
+		return
+	}
+	if err := s.invokeLater(destination, payload); err != nil {
+		s.opts.Logger.Warn("event was dropped", "destination", destination, "error", err)
+	}
+}
+
+// invokeLater invokes a function asynchronously, as other services do: through the API.
+func (s *Server) invokeLater(function string, payload []byte) error {
+	path := "/2015-03-31/functions/" + url.PathEscape(function) + "/invocations"
+	r, err := http.NewRequestWithContext(s.ctx, http.MethodPost, path, bytes.NewReader(payload))
+	if err != nil {
+		return fmt.Errorf("invoke %s: %w", function, err)
+	}
+	r.Header.Set("X-Amz-Invocation-Type", invokeAsync)
+	answer := &answer{header: http.Header{}}
+	s.serveLambda(answer, r)
+	if answer.status != http.StatusAccepted {
+		return fmt.Errorf("invoke %s: status %d: %s", function, answer.status, answer.body.String())
+	}
+	return nil
+}
+
+// answer is a ResponseWriter that keeps what it gets.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// objectStore is S3 as Lambda takes code from it.
+type objectStore struct{ store *s3.Store }
+
+func (o objectStore) Open(bucket, key, version string) (io.ReadCloser, int64, error) {
+	object, size, err := o.store.Get(bucket, key, version)
+	for theirs, ours := range map[error]error{s3.ErrNoBucket: errNoBucket, s3.ErrNoKey: errNoKey, s3.ErrNoVersion: errNoVersion} {
+		if errors.Is(err, theirs) {
+			return nil, 0, ours
+		}
+	}
+	return object, size, err
+}
