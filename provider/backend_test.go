@@ -143,7 +143,7 @@ func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image}
+	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: []backendtest.Ability{backendtest.Scale, backendtest.Secrets}}
 }
 
 // programs are compiled once for all tests.

@@ -52,7 +52,7 @@ func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Han
 		Namespace: cfg.Namespace, Role: cfg.Lambda.Role, Arch: cfg.Lambda.Arch, Memory: cfg.Lambda.Memory,
 		Timeout: cfg.Lambda.Timeout, DeployTimeout: cfg.Lambda.DeployTimeout, MaxIdleConns: cfg.MaxIdleConns,
 		Endpoint: cfg.Lambda.Endpoint, Region: cfg.Lambda.Region, AccessKey: cfg.Lambda.AccessKey, SecretKey: cfg.Lambda.SecretKey,
-		CodeBucket: cfg.Lambda.CodeBucket, PayloadMemory: cfg.Lambda.PayloadMemory, ReadyWait: cfg.Lambda.ReadyWait,
+		CodeBucket: cfg.Lambda.CodeBucket, SecretStore: cfg.Lambda.SecretStore, PayloadMemory: cfg.Lambda.PayloadMemory, ReadyWait: cfg.Lambda.ReadyWait,
 		Packager: packager(cfg), Logger: log,
 	})
 	if err != nil {

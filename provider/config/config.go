@@ -44,6 +44,7 @@ type Lambda struct {
 	Timeout       time.Duration // when neither the deployment nor the image says anything
 	DeployTimeout time.Duration // how long Lambda may take to make a function ready
 	CodeBucket    string        // of S3, for what Lambda's API does not take; empty: one is made; "none"
+	SecretStore   string        // secretsmanager or ssm
 	PayloadMemory int64         // bytes for the bodies that are being sent
 	ReadyWait     time.Duration // how long an invocation waits for a function that is not ready
 
@@ -85,6 +86,7 @@ func Read(getenv func(string) string) (Config, error) {
 			Timeout:       v.duration("function_timeout", time.Minute, time.Second, 900*time.Second),
 			DeployTimeout: v.duration("deploy_timeout", 5*time.Minute, time.Second, time.Hour),
 			CodeBucket:    v.text("code_bucket", ""),
+			SecretStore:   v.text("secret_store", "secretsmanager"),
 			PayloadMemory: int64(v.number("payload_memory", 256, 32, 1<<20)) << 20,
 			ReadyWait:     v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute),
 		},
@@ -97,6 +99,9 @@ func Read(getenv func(string) string) (Config, error) {
 	}
 	if c.Lambda.Arch != "amd64" && c.Lambda.Arch != "arm64" {
 		v.bad("function_arch", c.Lambda.Arch, "amd64 or arm64")
+	}
+	if c.Lambda.SecretStore != "secretsmanager" && c.Lambda.SecretStore != "ssm" {
+		v.bad("secret_store", c.Lambda.SecretStore, "secretsmanager or ssm")
 	}
 	if c.CacheDir != "" && !filepath.IsAbs(c.CacheDir) {
 		v.bad("cache_dir", c.CacheDir, "an absolute path")

@@ -15,7 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -37,6 +39,8 @@ type account struct {
 	config  aws.Config     // for clients of other services: credentials, region, endpoint
 	lambda  *lambda.Client // of the control plane
 	caller  *caller        // of invocations, which are not repeated
+	secrets *secretsmanager.Client
+	params  *ssm.Client
 	s3      *s3.Client
 	tagging *resourcegroupstaggingapi.Client
 	sts     *sts.Client
@@ -67,6 +71,8 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 		lambda:  lambda.NewFromConfig(cfg),
 		tagging: resourcegroupstaggingapi.NewFromConfig(cfg),
 		sts:     sts.NewFromConfig(cfg),
+		secrets: secretsmanager.NewFromConfig(cfg),
+		params:  ssm.NewFromConfig(cfg),
 		events:  eventbridge.NewFromConfig(cfg),
 		sns:     sns.NewFromConfig(cfg),
 		logs:    cloudwatchlogs.NewFromConfig(cfg),

@@ -34,6 +34,7 @@ type Options struct {
 	Timeout       time.Duration // when neither the deployment nor the image says anything
 	DeployTimeout time.Duration // how long Lambda may take to make a function ready
 	Packager      *Packager     //
+	SecretStore   string        // SecretsManager, which is meant when it is empty, or ParameterStore
 	MaxIdleConns  int           // kept open to AWS; 0 is the SDK's default
 	Logger        *slog.Logger  // nil discards
 
@@ -111,6 +112,11 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	}
 	if b.opts.TakeOver == 0 {
 		b.opts.TakeOver = takeOver
+	}
+	switch opts.SecretStore {
+	case "", SecretsManager, ParameterStore:
+	default:
+		return nil, fmt.Errorf("open AWS: no store of secrets is called %q: want %s or %s", opts.SecretStore, SecretsManager, ParameterStore)
 	}
 	b.budget = newBudget(opts.PayloadMemory)
 	cfg, err := load(ctx, opts)

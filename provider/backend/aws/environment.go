@@ -38,14 +38,16 @@ var reserved = []string{
 }
 
 // environment returns the Lambda environment of a deployment: its envVars as
-// they are, and its envProcess. The error names the variable that Lambda would
-// refuse.
-func environment(vars map[string]string, process string) (map[string]string, error) {
-	env := make(map[string]string, len(vars)+1)
+// they are, its envProcess, and what the provider gives it. The error names the
+// variable that Lambda would refuse.
+func environment(vars map[string]string, process string, given map[string]string) (map[string]string, error) {
+	env := make(map[string]string, len(vars)+len(given)+2)
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		switch {
 		case name == deploymentVariable:
 			return nil, backend.Errorf(backend.ErrInvalid, "envVars: %s is set by the provider", name)
+		case given[name] != "":
+			return nil, backend.Errorf(backend.ErrInvalid, "envVars: %s is set by the provider for the function's secrets", name)
 		case name == processVariable:
 			return nil, backend.Errorf(backend.ErrInvalid, "envVars: %s is kept for envProcess: set that instead", name)
 		case strings.HasPrefix(name, "_") && (name == "_HANDLER" || name == "_X_AMZN_TRACE_ID"), slices.Contains(reserved, name):
@@ -63,9 +65,10 @@ func environment(vars map[string]string, process string) (map[string]string, err
 	if process != "" {
 		env[processVariable] = process
 	}
+	maps.Copy(env, given)
 	env[deploymentVariable] = strings.Repeat("0", 16) // as long as a digest is
 	if n := compactSize(env); n > maxEnvironment {
-		return nil, backend.Errorf(backend.ErrInvalid, "envVars: %d bytes as JSON, of which %d are the provider's: more than the %d that Lambda takes", n, len(deploymentVariable)+16+6, maxEnvironment)
+		return nil, backend.Errorf(backend.ErrInvalid, "envVars: %d bytes as JSON, of which %d are the provider's: more than the %d that Lambda takes", n, n-compactSize(vars), maxEnvironment)
 	}
 	return env, nil
 }
@@ -81,12 +84,16 @@ func compactSize(env map[string]string) int {
 	return out.Len() - 1
 }
 
-// deployed is the reverse of environment.
-func deployed(env map[string]string) (vars map[string]string, process string) {
+// deployed is the reverse of environment; secrets are those of the deployment,
+// without which a variable that would tell of them is the user's own.
+func deployed(env map[string]string, secrets []string) (vars map[string]string, process string) {
 	vars = maps.Clone(env)
 	process = vars[processVariable]
 	delete(vars, processVariable)
 	delete(vars, deploymentVariable)
+	if len(secrets) > 0 {
+		delete(vars, secretsVariable)
+	}
 	if len(vars) == 0 {
 		vars = nil
 	}

@@ -42,6 +42,10 @@ var kinds = map[string]error{
 	"ENILimitReachedException":             backend.ErrUnavailable,
 	"SnapStartNotReadyException":           backend.ErrUnavailable,
 	"RecursiveInvocationException":         backend.ErrInvalid,
+	"InvalidRequestException":              backend.ErrInvalid, // of Secrets Manager
+	"InvalidParameterException":            backend.ErrInvalid, // of CloudWatch Logs and Secrets Manager
+	"ParameterNotFound":                    backend.ErrNotFound,
+	"Throttling":                           backend.ErrThrottled,
 	"SubnetIPAddressLimitReachedException": backend.ErrUnavailable,
 }
 

@@ -83,6 +83,13 @@ func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.invoked(w, r)
 		return
 	}
+	if target := r.Header.Get("X-Amz-Target"); strings.HasPrefix(target, "secretsmanager.") { // has every secret
+		var in struct{ SecretId string }
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		part := strings.Split(in.SecretId, "/")
+		_, _ = fmt.Fprintf(w, `{"Name":%q,"Tags":[{"Key":%q,"Value":%q},{"Key":%q,"Value":%q}]}`, in.SecretId, tagNamespace, part[1], tagSecret, part[2])
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	op, name := operation(r)

@@ -39,7 +39,11 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 	if p.function, err = b.lambdaName(p.name); err != nil {
 		return p, err
 	}
-	if p.env, err = environment(d.EnvVars, d.EnvProcess); err != nil {
+	secrets, err := b.secretVariables(ctx, d.Namespace, d.Secrets)
+	if err != nil {
+		return p, err
+	}
+	if p.env, err = environment(d.EnvVars, d.EnvProcess, secrets); err != nil {
 		return p, err
 	}
 	if p.extras, err = readAnnotations(d); err != nil {

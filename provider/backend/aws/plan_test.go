@@ -57,10 +57,10 @@ func TestPlanRefuses(t *testing.T) {
 
 func TestEnvironmentLimitIsLambdas(t *testing.T) {
 	// {"AA":"…","FAAS_LAMBDA_DEPLOYMENT":"…"} with 4043 characters is 4096 bytes.
-	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4043)}, ""); err != nil {
+	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4043)}, "", nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4044)}, ""); err == nil {
+	if _, err := environment(map[string]string{"AA": strings.Repeat("<", 4044)}, "", nil); err == nil {
 		t.Error("4097 bytes were taken")
 	}
 }

@@ -190,7 +190,7 @@ func (f *found) status() (types.FunctionStatus, error) {
 	}
 	d := r.Deployed
 	d.Service, d.Namespace = f.name.Function, f.name.Namespace
-	d.EnvVars, d.EnvProcess = deployed(variables(config))
+	d.EnvVars, d.EnvProcess = deployed(variables(config), d.Secrets)
 	status := backend.StatusOf(d)
 	status.CreatedAt, status.Replicas = f.doc.Created, f.replicas(r)
 	// ListFunctions leaves the state out; a function that is listed there

@@ -1,0 +1,129 @@
+package aws
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// parameterStore keeps secrets in Systems Manager's Parameter Store, as
+// SecureStrings. They cost nothing up to 4 KB, and hold text alone.
+type parameterStore struct{ client *ssm.Client }
+
+// maxParameter is the limit of an advanced parameter in bytes
+// (docs.aws.amazon.com/systems-manager, "Managing parameter tiers").
+const maxParameter = 8192
+
+// path is the parameter's name.
+func (parameterStore) path(k secretKey) string { return "/" + k.id() }
+
+func (s *parameterStore) reference(k secretKey) string { return ParameterStore + ":" + s.path(k) }
+
+// described returns the parameters that filters let through, by name.
+func (s *parameterStore) described(ctx context.Context, doing string, filters ...ssmtypes.ParameterStringFilter) ([]string, error) {
+	var names []string
+	pages := ssm.NewDescribeParametersPaginator(s.client, &ssm.DescribeParametersInput{MaxResults: aws.Int32(50), ParameterFilters: filters})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, awsError(doing, err)
+		}
+		for _, p := range page.Parameters {
+			names = append(names, aws.ToString(p.Name))
+		}
+	}
+	return names, nil
+}
+
+func equals(key, value string) ssmtypes.ParameterStringFilter {
+	return ssmtypes.ParameterStringFilter{Key: aws.String(key), Option: aws.String("Equals"), Values: []string{value}}
+}
+
+func (s *parameterStore) names(ctx context.Context, namespace string) ([]string, error) {
+	folder := s.path(secretKey{namespace, ""})
+	paths, err := s.described(ctx, "list secrets of namespace "+namespace,
+		ssmtypes.ParameterStringFilter{Key: aws.String("Path"), Option: aws.String("OneLevel"), Values: []string{strings.TrimSuffix(folder, "/")}},
+		equals("tag:"+tagNamespace, namespace))
+	var names []string
+	for _, path := range paths {
+		if name, ok := strings.CutPrefix(path, folder); ok {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// exists looks for a parameter with our tags.
+func (s *parameterStore) exists(ctx context.Context, k secretKey) error {
+	found, err := s.described(ctx, "find secret "+k.String(), equals("Name", s.path(k)), equals("tag:"+tagNamespace, k.namespace), equals("tag:"+tagSecret, k.name))
+	if err == nil && len(found) == 0 {
+		err = k.missing()
+	}
+	return err
+}
+
+func (s *parameterStore) check(k secretKey, value []byte) error {
+	switch {
+	case !utf8.Valid(value):
+		return backend.Errorf(backend.ErrInvalid, "secret %q is binary, and AWS Parameter Store keeps text: set secret_store=%s", k.name, SecretsManager)
+	case len(value) > maxParameter:
+		return backend.Errorf(backend.ErrInvalid, "secret %q has %d bytes, more than the %d that AWS Parameter Store takes", k.name, len(value), maxParameter)
+	}
+	return k.validate()
+}
+
+func (s *parameterStore) create(ctx context.Context, k secretKey, value []byte) error {
+	if err := s.check(k, value); err != nil {
+		return err
+	}
+	var tags []ssmtypes.Tag
+	for key, value := range k.tags() {
+		tags = append(tags, ssmtypes.Tag{Key: aws.String(key), Value: aws.String(value)})
+	}
+	_, err := s.client.PutParameter(ctx, &ssm.PutParameterInput{
+		Name: aws.String(s.path(k)), Value: aws.String(string(value)), Type: ssmtypes.ParameterTypeSecureString, Tier: ssmtypes.ParameterTierIntelligentTiering,
+		Tags: tags, Description: aws.String("Secret " + k.name + " of OpenFaaS functions"),
+	})
+	doing := "create secret " + k.String()
+	switch errorCode(err) {
+	case "ParameterAlreadyExists":
+		if s.exists(ctx, k) == nil {
+			return k.exists()
+		}
+		return k.foreign("parameter " + s.path(k) + " of AWS Parameter Store")
+	case "ParameterLimitExceeded":
+		return backend.As(backend.ErrInvalid, awsError(doing, err))
+	}
+	return awsError(doing, err)
+}
+
+func (s *parameterStore) update(ctx context.Context, k secretKey, value []byte) error {
+	if err := s.check(k, value); err != nil {
+		return err
+	}
+	if err := s.exists(ctx, k); err != nil {
+		return err
+	}
+	_, err := s.client.PutParameter(ctx, &ssm.PutParameterInput{
+		Name: aws.String(s.path(k)), Value: aws.String(string(value)), Type: ssmtypes.ParameterTypeSecureString, Tier: ssmtypes.ParameterTierIntelligentTiering,
+		Overwrite: aws.Bool(true),
+	})
+	return awsError("update secret "+k.String(), err)
+}
+
+func (s *parameterStore) remove(ctx context.Context, k secretKey) error {
+	if err := s.exists(ctx, k); err != nil {
+		return err
+	}
+	_, err := s.client.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(s.path(k))})
+	if errorCode(err) == "ParameterNotFound" {
+		return k.missing()
+	}
+	return awsError("delete secret "+k.String(), err)
+}

@@ -1,0 +1,179 @@
+package aws
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// secretsManager keeps secrets in AWS Secrets Manager.
+type secretsManager struct{ client *secretsmanager.Client }
+
+// recoveryDays is how long a deleted secret can still be had back by hand: the
+// least that AWS takes (DeleteSecret, RecoveryWindowInDays). Nothing is billed
+// for it meanwhile, and the name can be used again at once: create restores it.
+const recoveryDays = 7
+
+// maxSecret is Secrets Manager's limit in bytes (docs.aws.amazon.com/secretsmanager,
+// "AWS Secrets Manager quotas").
+const maxSecret = 65536
+
+func (*secretsManager) reference(k secretKey) string { return SecretsManager + ":" + k.id() }
+
+func (s *secretsManager) names(ctx context.Context, namespace string) ([]string, error) {
+	var names []string
+	pages := secretsmanager.NewListSecretsPaginator(s.client, &secretsmanager.ListSecretsInput{
+		MaxResults: aws.Int32(100),
+		// Both match prefixes; what they let through beside is left out below.
+		Filters: []smtypes.Filter{
+			{Key: smtypes.FilterNameStringTypeName, Values: []string{secretPrefix + namespace + "/"}},
+			{Key: smtypes.FilterNameStringTypeTagKey, Values: []string{tagSecret}},
+		},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, awsError("list secrets of namespace "+namespace, err)
+		}
+		for _, entry := range page.SecretList {
+			tags := secretTags(entry.Tags)
+			key := secretKey{namespace, tags[tagSecret]}
+			if entry.DeletedDate == nil && tags[tagNamespace] == namespace && aws.ToString(entry.Name) == key.id() {
+				names = append(names, key.name)
+			}
+		}
+	}
+	return names, nil
+}
+
+func secretTags(list []smtypes.Tag) map[string]string {
+	tags := map[string]string{}
+	for _, t := range list {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return tags
+}
+
+// secretState is what there is of a secret.
+type secretState int
+
+const (
+	secretAbsent  secretState = iota
+	secretDeleted             // it can be restored
+	secretThere
+)
+
+// state tells what there is; ErrConflict when it is not ours.
+func (s *secretsManager) state(ctx context.Context, doing string, k secretKey) (secretState, error) {
+	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(k.id())})
+	switch {
+	case errorCode(err) == "ResourceNotFoundException":
+		return secretAbsent, nil
+	case err != nil:
+		return secretAbsent, awsError(doing, err)
+	}
+	if tags := secretTags(out.Tags); tags[tagSecret] != k.name || tags[tagNamespace] != k.namespace {
+		return secretThere, k.foreign("secret " + k.id() + " of AWS Secrets Manager")
+	}
+	if out.DeletedDate != nil {
+		return secretDeleted, nil
+	}
+	return secretThere, nil
+}
+
+func (s *secretsManager) exists(ctx context.Context, k secretKey) error {
+	state, err := s.state(ctx, "find secret "+k.String(), k)
+	if err == nil && state != secretThere {
+		err = k.missing()
+	}
+	return err
+}
+
+// form gives a value as AWS takes it: what is text is shown as text in AWS's
+// console, and bytes stay as they are either way.
+func form(k secretKey, value []byte) (text *string, binary []byte, err error) {
+	if len(value) > maxSecret {
+		return nil, nil, backend.Errorf(backend.ErrInvalid, "secret %q has %d bytes, more than the %d that AWS Secrets Manager takes", k.name, len(value), maxSecret)
+	}
+	if utf8.Valid(value) {
+		return aws.String(string(value)), nil, nil
+	}
+	return nil, value, nil
+}
+
+func (s *secretsManager) create(ctx context.Context, k secretKey, value []byte) error {
+	doing := "create secret " + k.String()
+	if err := k.validate(); err != nil {
+		return err
+	}
+	text, binary, err := form(k, value)
+	if err != nil {
+		return err
+	}
+	var tags []smtypes.Tag
+	for key, value := range k.tags() {
+		tags = append(tags, smtypes.Tag{Key: aws.String(key), Value: aws.String(value)})
+	}
+	_, err = s.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name: aws.String(k.id()), SecretString: text, SecretBinary: binary, Tags: tags,
+		Description: aws.String("Secret " + k.name + " of OpenFaaS functions"),
+	})
+	switch errorCode(err) {
+	// A name whose secret is scheduled for deletion is an invalid request.
+	case "ResourceExistsException", "InvalidRequestException":
+	case "LimitExceededException":
+		return backend.As(backend.ErrInvalid, awsError(doing, err))
+	default:
+		return awsError(doing, err)
+	}
+	state, problem := s.state(ctx, doing, k)
+	switch {
+	case problem != nil:
+		return problem
+	case state == secretThere:
+		return k.exists()
+	case state == secretAbsent:
+		return awsError(doing, err)
+	}
+	if _, err := s.client.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: aws.String(k.id())}); err != nil {
+		return awsError(doing, err)
+	}
+	return s.put(ctx, doing, k, text, binary)
+}
+
+func (s *secretsManager) put(ctx context.Context, doing string, k secretKey, text *string, binary []byte) error {
+	_, err := s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(k.id()), SecretString: text, SecretBinary: binary})
+	return awsError(doing, err)
+}
+
+func (s *secretsManager) update(ctx context.Context, k secretKey, value []byte) error {
+	doing := "update secret " + k.String()
+	text, binary, err := form(k, value)
+	if err != nil {
+		return err
+	}
+	switch state, err := s.state(ctx, doing, k); {
+	case err != nil:
+		return err
+	case state != secretThere:
+		return k.missing()
+	}
+	return s.put(ctx, doing, k, text, binary)
+}
+
+func (s *secretsManager) remove(ctx context.Context, k secretKey) error {
+	doing := "delete secret " + k.String()
+	switch state, err := s.state(ctx, doing, k); {
+	case err != nil:
+		return err
+	case state != secretThere:
+		return k.missing()
+	}
+	_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String(k.id()), RecoveryWindowInDays: aws.Int64(recoveryDays)})
+	return awsError(doing, err)
+}
