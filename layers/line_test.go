@@ -14,7 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/faas-lambda/faas-lambda/layers"
 	"github.com/faas-lambda/faas-lambda/layers/bundle"
+	"github.com/faas-lambda/faas-lambda/layers/cache"
 	"github.com/faas-lambda/faas-lambda/layers/flatten"
 	"github.com/faas-lambda/faas-lambda/layers/image"
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
@@ -30,7 +32,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// child names the image that a second process of the test is to pack.
+// child names the image that a second process of the test is to pack, and its
+// cache: REFERENCE SPACE DIRECTORY, which may be empty.
 const child = "FAAS_LAMBDA_TEST_IMAGE"
 
 // elfProgram is the smallest static program for amd64: an ELF header and nothing.
@@ -54,6 +57,9 @@ func tarOf(t testing.TB, layer, files, size int) []byte {
 		add(tar.Header{Name: "bin/fn", Mode: 0o755}, []byte(elfProgram))
 		add(tar.Header{Name: "usr/bin/fwatchdog", Mode: 0o755}, []byte(elfProgram))
 		add(tar.Header{Name: "lnk", Linkname: "/bin/fn", Typeflag: tar.TypeSymlink}, nil)
+		for i := range 10 { // relocation changes their first lines
+			add(tar.Header{Name: fmt.Sprintf("bin/script%d", i), Mode: 0o755}, fmt.Appendf(nil, "#!/bin/fn\n%s", strings.Repeat("# text\n", 500*i)))
+		}
 	} else {
 		add(tar.Header{Name: fmt.Sprintf("data/%d/.wh.f1", layer-1)}, nil)
 		add(tar.Header{Name: fmt.Sprintf("hard%d", layer), Linkname: "bin/fn", Typeflag: tar.TypeLink}, nil)
@@ -137,59 +143,106 @@ func (l zstdLayer) DiffID() (v1.Hash, error) {
 	return h, err
 }
 
-// pack makes the package of an image, as a deployment does.
-func pack(t testing.TB, ref string, w io.Writer) (sum bundle.Summary) {
+// pack makes the package of an image, as a deployment does. With a directory
+// it uses the cache in it.
+func pack(t testing.TB, ref, dir string, w io.Writer) (sum bundle.Summary) {
 	t.Helper()
 	img, err := image.Open(t.Context(), ref, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	flat, err := flatten.Flatten(t.Context(), img.Layers(), flatten.Options{TempDir: t.TempDir()})
+	var (
+		kept  *cache.Cache
+		facts layers.Facts
+	)
+	if dir != "" {
+		if kept, err = cache.Open(dir, 0); err != nil {
+			t.Fatal(err)
+		}
+		facts = kept.Facts()
+	}
+	flat, err := flatten.Flatten(t.Context(), img.Layers(), flatten.Options{Cache: kept, TempDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: "/var/task"})
+	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: "/var/task", Facts: facts})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(moved.Report.Scripts) == 0 {
+		t.Error("relocation changed nothing")
 	}
 	sum, err = bundle.Write(t.Context(), w, bundle.Package{
-		Image: img.Digest, Root: "/var/task", Tree: moved.Tree, Start: moved.Start, Bootstrap: []byte("bootstrap"),
+		Image: img.Digest, Root: "/var/task", Tree: moved.Tree, Start: moved.Start, Bootstrap: []byte("bootstrap"), Cache: kept,
 	})
 	if err := errors.Join(err, flat.Close(), img.Close()); err != nil {
 		t.Fatal(err)
 	}
+	if kept != nil {
+		if err := kept.Facts().Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return sum
 }
 
-// TestTheSameImageMakesTheSameBytes packs an image twice in this process and
-// once in another.
-func TestTheSameImageMakesTheSameBytes(t *testing.T) {
-	if ref := os.Getenv(child); ref != "" {
-		fmt.Printf("sum=%s\n", pack(t, ref, io.Discard).SHA256)
-		return
-	}
-	ref := serveImage(t, 6, 40, 8_000)
-	var a, b bytes.Buffer
-	first, second := pack(t, ref, &a), pack(t, ref, &b)
-	if first != second || !bytes.Equal(a.Bytes(), b.Bytes()) {
-		t.Errorf("%+v, then %+v", first, second)
-	}
-	if first.Files < 6*35 || first.Symlinks != 1 || first.Zipped >= first.Unzipped {
-		t.Errorf("odd summary %+v", first)
-	}
+// packElsewhere makes the package in another process and returns its digest.
+func packElsewhere(t testing.TB, ref, dir string) string {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), child+"="+ref, "GOMAXPROCS=1", "TZ=Pacific/Auckland")
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestTheSameImageMakesTheSameBytes$")
+	cmd.Env = append(os.Environ(), child+"="+ref+" "+dir, "GOMAXPROCS=1", "TZ=Pacific/Auckland")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if want := "sum=" + first.SHA256 + "\n"; !strings.HasPrefix(string(out), want) {
-		t.Errorf("another process made %s, want %s", out, want)
+	sum, _, _ := strings.Cut(strings.TrimPrefix(string(out), "sum="), "\n")
+	return sum
+}
+
+// TestTheSameImageMakesTheSameBytes packs an image again and again in this
+// process and in others, with no cache, an empty one, one that knows all, and one
+// that knows what the image has in common with another.
+func TestTheSameImageMakesTheSameBytes(t *testing.T) {
+	if ref, dir, ok := strings.Cut(os.Getenv(child), " "); ok {
+		fmt.Printf("sum=%s\n", pack(t, ref, dir, io.Discard).SHA256)
+		return
 	}
+	ref, lower := serveImage(t, 6, 40, 8_000), serveImage(t, 4, 40, 8_000)
+	var want bytes.Buffer
+	first := pack(t, ref, "", &want)
+	if first.Files < 6*35 || first.Symlinks != 1 || first.Zipped >= first.Unzipped {
+		t.Errorf("odd summary %+v", first)
+	}
+	mine, theirs, shared := t.TempDir(), t.TempDir(), t.TempDir()
+	pack(t, lower, shared, io.Discard)
+	for _, c := range []struct{ name, dir string }{
+		{"no cache", ""}, {"cold cache", mine}, {"warm cache", mine}, {"lower layers cached", shared}, {"all cached", shared},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got bytes.Buffer
+			if again := pack(t, ref, c.dir, &got); again != first || !bytes.Equal(want.Bytes(), got.Bytes()) {
+				t.Errorf("%+v, then %+v", first, again)
+			}
+		})
+	}
+	for _, c := range []struct{ name, dir string }{
+		{"no cache", ""}, {"cold cache", theirs}, {"warm cache", theirs}, {"cache of this process", mine},
+	} {
+		t.Run("another process, "+c.name, func(t *testing.T) {
+			if got := packElsewhere(t, ref, c.dir); got != first.SHA256 {
+				t.Errorf("%s, want %s", got, first.SHA256)
+			}
+		})
+	}
+	t.Run("cache of another process", func(t *testing.T) {
+		if got := pack(t, ref, theirs, io.Discard); got != first {
+			t.Errorf("%+v, want %+v", got, first)
+		}
+	})
 }
 
 // BenchmarkPackage packs an image of about 200 MB from a registry in the same
@@ -197,7 +250,7 @@ func TestTheSameImageMakesTheSameBytes(t *testing.T) {
 func BenchmarkPackage(b *testing.B) {
 	ref := serveImage(b, 5, 1000, 40_000)
 	for b.Loop() {
-		sum := pack(b, ref, io.Discard)
+		sum := pack(b, ref, "", io.Discard)
 		b.SetBytes(sum.Unzipped)
 		b.ReportMetric(float64(sum.Zipped)/float64(sum.Unzipped), "zipped/unzipped")
 	}

@@ -10,6 +10,8 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -217,5 +219,46 @@ func TestCancelledWriteEnds(t *testing.T) {
 	cancel()
 	if _, err := Write(ctx, io.Discard, packageOf(treeOf(t))); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// TestManyEntries writes as many entries as need ZIP64's count (APPNOTE.TXT
+// 4.3.14), and as many as just do not.
+func TestManyEntries(t *testing.T) {
+	for _, files := range []int{math.MaxUint16 - 4, math.MaxUint16 - 3, math.MaxUint16 - 2, 70_000} {
+		entries := make([]layers.Entry, files)
+		for i := range entries {
+			entries[i] = layers.Entry{Path: strconv.Itoa(i), Type: layers.File, Mode: 0o644, Content: content("")}
+		}
+		var buf bytes.Buffer
+		if _, err := Write(t.Context(), &buf, packageOf(treeOf(t, entries...))); err != nil {
+			t.Fatal(err)
+		}
+		z, err := zip.NewReader(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(z.File) - 3; got != files { // bootstrap, .faas-lambda and launch.json
+			t.Errorf("%d of %d files", got, files)
+		}
+		if got := bytes.Contains(buf.Bytes(), []byte("PK\x06\x06")); got != (files+3 >= math.MaxUint16) {
+			t.Errorf("%d files: ZIP64 is %v", files, got)
+		}
+	}
+}
+
+// TestFourGigabytesAreRefused is about what needs ZIP64's sizes: Lambda takes no
+// such package, so that they are not written.
+func TestFourGigabytesAreRefused(t *testing.T) {
+	a := &archive{out: newOutput(io.Discard)}
+	if err := a.begin(header{name: "fn", original: math.MaxUint32, compressed: 1}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a file of 4 GB: %v", err)
+	}
+	a.out.n = math.MaxUint32 - 10
+	if err := a.begin(header{name: "fn", original: 20, compressed: 20}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a zip of 4 GB: %v", err)
+	}
+	if err := errors.Join(a.out.close(), (&archive{out: &output{n: math.MaxUint32}}).end()); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a directory behind 4 GB: %v", err)
 	}
 }
