@@ -153,9 +153,6 @@ func TestCreateRefuses(t *testing.T) {
 		{"request too large", func(in *input) { in.Code.ZipFile = make([]byte, maxRequest*3/4) }, "RequestEntityTooLargeException", "Request must be smaller than 70167211 bytes for the CreateFunction operation"},
 		{"unzipped too large", func(in *input) { in.Code.ZipFile = zeroZip(t, "zeros", 263) }, "InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes"},
 		{"bucket", func(in *input) { in.Code = &types.FunctionCode{S3Bucket: aws.String("b"), S3Key: aws.String("k")} }, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"},
-		{"image", func(in *input) {
-			in.PackageType, in.Code = "Image", &types.FunctionCode{ImageUri: aws.String("i")}
-		}, "InvalidParameterValueException", "package type Zip only"},
 		{"tags", func(in *input) { in.Tags = tags }, "InvalidParameterValueException", "Number of tags exceeds resource tag limit."},
 		{"layers", func(in *input) { in.Layers = []string{layer, layer, layer, layer, layer, layer} }, "InvalidParameterValueException", "Cannot reference more than 5 layers."},
 		{"large environment", func(in *input) { in.Environment = vars("LARGE_VAR", strings.Repeat("x", 4096)) }, "InvalidParameterValueException", `Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {"LARGE_VAR":"xxx`},

@@ -58,7 +58,7 @@ func (s *Server) execute(l *lease, ev event, begin func(sandbox.Response)) outco
 }
 
 func (x *execution) run(begin func(sandbox.Response)) (*functionError, error) {
-	if runtime := x.lease.live.Config.Runtime; !customRuntime(runtime) {
+	if runtime := x.lease.live.Config.Runtime; x.lease.live.ImageDigest == "" && !customRuntime(runtime) {
 		x.start()
 		return managedRuntime(runtime, x.event.requestID), nil
 	}

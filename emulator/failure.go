@@ -53,6 +53,8 @@ func describe(err error, requestID string, timeout time.Duration) *functionError
 		return platform("Function.ResponseSizeTooLarge", "error", responseTooLarge)
 	case sandbox.NoEntry:
 		return platform("Runtime.InvalidEntrypoint", "error", prefix+f.Entry)
+	case sandbox.NoDir:
+		return platform("Runtime.InvalidWorkingDir", "error", prefix+f.Entry)
 	default:
 		return platform("Runtime.ExitError", "error", prefix+exited(f.Status))
 	}

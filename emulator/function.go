@@ -27,10 +27,13 @@ type version struct {
 
 // code is what a version runs.
 type code struct {
-	Zip            string   `json:",omitempty"` // SHA-256 in hex
+	Zip            string   `json:",omitempty"` // SHA-256 in hex; empty for an image
 	Unpacked       int64    `json:",omitempty"` // size of the zip's files
 	Layers         []string `json:",omitempty"` // SHA-256 of the layers' zips in hex, in the order of the configuration
 	LayersUnpacked int64    `json:",omitempty"` // size of the layers' files, together
+	ImageURI       string   `json:",omitempty"` // as it was asked for
+	ImageName      string   `json:",omitempty"` // as it was resolved: registry/repository@sha256:...
+	ImageDigest    string   `json:",omitempty"` // SHA-256 in hex
 }
 
 // live is a version that has been brought up.

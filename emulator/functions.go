@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -22,7 +23,7 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	if err != nil {
 		return err
 	}
-	zip, err := s.takeCode(in.Code)
+	zip, err := s.takeCode(r.Context(), in.Code)
 	if err != nil {
 		return err
 	}
@@ -33,6 +34,7 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 		return conflict("Function already exist: %s", name)
 	}
 	f := &function{version: version{Config: s.newConfiguration(name)}, Tags: in.Tags}
+	f.Config.PackageType = cmp.Or(in.PackageType, packageZip)
 	f.apply(&in.settings, variables)
 	if len(in.Architectures) > 0 {
 		f.Config.Architectures = in.Architectures
@@ -58,6 +60,10 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 func (f *function) adopt(zip *parcel) {
 	f.Zip, f.Unpacked = zip.hash, zip.unpacked
 	f.Config.CodeSha256, f.Config.CodeSize = codeSha256(zip.hash), zip.size
+	f.ImageURI, f.ImageName, f.ImageDigest = zip.uri, zip.image.Name, zip.image.Digest
+	if f.ImageDigest != "" {
+		f.Config.CodeSha256 = f.ImageDigest // in hex, unlike that of a zip (AWS)
+	}
 }
 
 // checkCreate returns the new function's name.
@@ -74,7 +80,7 @@ func (s *Server) checkCreate(in *createRequest) (string, error) {
 	}
 	checkArchitectures(&c, in.Architectures)
 	if in.PackageType != "" {
-		c.oneOf("packageType", in.PackageType, "Zip", "Image")
+		c.oneOf("packageType", in.PackageType, packageZip, packageImage)
 	}
 	in.model(&c)
 	if err := c.err(); err != nil {
@@ -87,10 +93,10 @@ func (s *Server) checkCreate(in *createRequest) (string, error) {
 	if err := s.reachable(target); err != nil {
 		return "", err
 	}
-	if in.PackageType == "Image" || in.Code.ImageUri != "" {
-		return "", invalidParameter("The emulator runs functions of package type Zip only.")
+	if err := checkPackage(in.PackageType, in.Code, &in.settings, false); err != nil {
+		return "", err
 	}
-	if in.Runtime == nil || in.Handler == nil {
+	if in.PackageType != packageImage && (in.Runtime == nil || in.Handler == nil) {
 		return "", invalidParameter("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	}
 	if err := in.service(); err != nil {
@@ -119,7 +125,6 @@ func (s *Server) newConfiguration(name string) configuration {
 		State:            statePending,
 		StateReason:      beingCreated,
 		StateReasonCode:  codeCreating,
-		PackageType:      "Zip",
 		Architectures:    []string{"x86_64"},
 		EphemeralStorage: storage{Size: minStorage},
 		TracingConfig:    tracing{Mode: "PassThrough"},
@@ -147,6 +152,9 @@ func (s *Server) getFunction(w http.ResponseWriter, r *http.Request, target stri
 }
 
 func (c *code) location(host string) map[string]string {
+	if c.ImageName != "" {
+		return map[string]string{"RepositoryType": "ECR", "ImageUri": c.ImageURI, "ResolvedImageUri": c.ImageName}
+	}
 	return map[string]string{"RepositoryType": "S3", "Location": zipURL(host, c.Zip)}
 }
 

@@ -27,31 +27,38 @@ func (s *Server) newInstance(ctx context.Context, at post, version *live, log *i
 	case <-ctx.Done():
 		return nil, fmt.Errorf("start sandbox: %w", ctx.Err())
 	}
-	task, err := s.store.unpacked(version.Zip)
-	if err != nil {
-		return nil, err
-	}
-	opt, err := s.store.opt(version.Layers)
-	if err != nil {
-		return nil, err
-	}
 	c := version.Config
 	i := &instance{post: at, live: version}
 	i.log.Store(log)
-	i.box, err = s.host.Start(ctx, sandbox.Spec{
-		Task: task,
-		Opt:  opt,
-		API:  s.handler, Loopback: s.opts.Address,
+	spec := sandbox.Spec{
+		API: s.handler, Loopback: s.opts.Address,
 		Log: func(line []byte) { s.functionLine(i, line) },
 		Function: sandbox.Function{
 			Name: at.name, Version: at.version, Handler: c.Handler, Region: s.opts.Region, MemoryMB: c.MemorySize, Variables: c.variables(),
 			LogGroup: c.LoggingConfig.LogGroup, LogStream: logStream(at.version), Initialization: initialization,
 		},
-	})
-	if err != nil {
+	}
+	if err := s.equip(ctx, &spec, version); err != nil {
+		return nil, err
+	}
+	var err error
+	if i.box, err = s.host.Start(ctx, spec); err != nil {
 		return nil, err
 	}
 	return i, nil
+}
+
+// equip gives a sandbox the files of the version.
+func (s *Server) equip(ctx context.Context, spec *sandbox.Spec, version *live) (err error) {
+	if version.ImageDigest != "" {
+		spec.Image, err = s.imageSpec(ctx, version)
+		return err
+	}
+	if spec.Task, err = s.store.unpacked(version.Zip); err != nil {
+		return err
+	}
+	spec.Opt, err = s.store.opt(version.Layers)
+	return err
 }
 
 // functionLine takes what a function prints, in an invocation or, before it is frozen, after one.

@@ -226,7 +226,7 @@ func (s *Server) publishLayer(w http.ResponseWriter, r *http.Request, target str
 	if err != nil {
 		return err
 	}
-	zip, err := s.takeCode(&in.Content.codeSource)
+	zip, err := s.takeCode(r.Context(), &in.Content.codeSource)
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,9 @@ type configuration struct {
 	Architectures              []string
 	EphemeralStorage           storage
 	SnapStart                  snapStart
-	RuntimeVersionConfig       *runtimeVersion `json:",omitempty"`
-	Layers                     []layerUse      `json:",omitempty"`
+	RuntimeVersionConfig       *runtimeVersion      `json:",omitempty"`
+	Layers                     []layerUse           `json:",omitempty"`
+	ImageConfigResponse        *imageConfigResponse `json:",omitempty"`
 	LoggingConfig              logging
 }
 
@@ -106,7 +107,7 @@ type settings struct {
 	Layers            []string
 	VpcConfig         *struct{ SubnetIds, SecurityGroupIds []string }
 	FileSystemConfigs []json.RawMessage
-	ImageConfig       json.RawMessage
+	ImageConfig       *imageConfig
 }
 
 // rawEnvironment keeps the variables as they came: their size is measured in their order.

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/faas-lambda/faas-lambda/emulator/image"
 	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
 )
 
@@ -19,9 +21,11 @@ const maxZip = 52_428_800
 
 // parcel is code, already in the store, on its way from a request to a function or layer. It is not swept before release.
 type parcel struct {
-	hash     string // SHA-256 in hex
+	hash     string // SHA-256 in hex; empty for an image
 	size     int64
 	unpacked int64
+	image    image.Resolved
+	uri      string // of the image, as it was asked for
 	release  func()
 }
 
@@ -88,11 +92,11 @@ func (st *store) place(f *os.File, path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// takeCode checks a request's zip and takes it into the store. The caller must release the parcel.
-func (s *Server) takeCode(code *codeSource) (*parcel, error) {
+// takeCode checks a request's code and takes it into the store; an image is only looked up. The caller must release the parcel.
+func (s *Server) takeCode(ctx context.Context, code *codeSource) (*parcel, error) {
 	switch {
 	case code.ImageUri != "":
-		return nil, invalidParameter("The emulator runs functions of package type Zip only.")
+		return s.resolve(ctx, code.ImageUri)
 	case code.S3Bucket != "":
 		return s.fetch(code)
 	case code.ZipFile == nil:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/faas-lambda/faas-lambda/emulator/image"
 	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
 )
 
@@ -18,6 +19,8 @@ const (
 
 // beingCreated is the reason of both unsettled states (recorded from the real service, for updates too).
 const beingCreated, codeCreating = "The function is being created.", "Creating"
+
+const codeInvalidImage = "InvalidImage"
 
 // settleLater brings a function's new code and configuration up in the background. revision is the one to settle: if it has changed by then,
 // the function was deleted or replaced. When the server is closing, the next program does it.
@@ -37,7 +40,7 @@ func (s *Server) settle(name, revision string) {
 	}
 	c := f.code
 	s.mu.Unlock()
-	unpackErr := s.store.prepare(&c)
+	unpackErr := s.prepare(s.ctx, &c)
 	if s.ctx.Err() != nil {
 		return
 	}
@@ -113,6 +116,14 @@ func settleReason(err error) (reason, code string) {
 		return "Could not unzip uploaded file. Please check your file, then try to upload again.", "InvalidZipFileException"
 	case errors.Is(err, sandbox.ErrTooLarge):
 		return "Unzipped size must be smaller than 262144000 bytes", "InvalidZipFileException"
+	case errors.Is(err, image.ErrTooLarge):
+		return "Uncompressed container image size exceeds 10 GiB limit", codeInvalidImage
+	case errors.Is(err, image.ErrContent), errors.Is(err, image.ErrUnsupported):
+		return "The container image cannot be unpacked: " + err.Error(), codeInvalidImage
+	case errors.Is(err, image.ErrAbsent):
+		return "The container image has been deleted from its registry.", "ImageDeleted"
+	case errors.Is(err, image.ErrDenied):
+		return "Lambda does not have permission to access the container image.", "ImageAccessDenied"
 	default:
 		return "The emulator could not unpack the code.", "InternalError"
 	}

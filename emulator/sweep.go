@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -43,6 +44,9 @@ func use(used map[string]bool, c *code) {
 	for _, hash := range c.hashes() {
 		used[hash] = true
 	}
+	if c.ImageDigest != "" {
+		used[imageName(c.ImageDigest)] = true
+	}
 	if len(c.Layers) > 1 {
 		used[stackName(c.Layers)] = true
 	}
@@ -70,12 +74,16 @@ func (st *store) discard(used map[string]bool) (trash []string, err error) {
 	return trash, err
 }
 
-// prepare unpacks all that the code needs.
-func (st *store) prepare(c *code) error {
-	if _, err := st.unpacked(c.Zip); err != nil {
+// prepare fetches and unpacks all that the code needs.
+func (s *Server) prepare(ctx context.Context, c *code) error {
+	if c.ImageDigest != "" {
+		_, err := s.imageDir(ctx, c)
 		return err
 	}
-	_, err := st.opt(c.Layers)
+	if _, err := s.store.unpacked(c.Zip); err != nil {
+		return err
+	}
+	_, err := s.store.opt(c.Layers)
 	return err
 }
 

@@ -29,6 +29,12 @@ func (f *version) apply(in *settings, variables map[string]string) {
 	if in.Environment != nil {
 		c.Environment = &environment{Variables: variables}
 	}
+	if in.ImageConfig != nil {
+		c.ImageConfigResponse = &imageConfigResponse{in.ImageConfig}
+		if in.ImageConfig.empty() {
+			c.ImageConfigResponse = nil
+		}
+	}
 	if in.Runtime != nil {
 		c.Runtime = *in.Runtime
 		region := strings.Split(c.FunctionArn, ":")[3]
@@ -89,10 +95,12 @@ func (s *Server) updateCode(w http.ResponseWriter, r *http.Request, target strin
 	if err := c.err(); err != nil {
 		return err
 	}
-	if err := s.updatable(target, in.RevisionId); err != nil { // before its code is read, and again when it takes the place of the old
+	if err := s.updatable(target, in.RevisionId, func(f *function) error {
+		return checkPackage(f.Config.PackageType, &in.codeSource, nil, true)
+	}); err != nil { // before its code is read, and again when it takes the place of the old
 		return err
 	}
-	zip, err := s.takeCode(&in.codeSource)
+	zip, err := s.takeCode(r.Context(), &in.codeSource)
 	if err != nil {
 		return err
 	}
@@ -118,8 +126,8 @@ func (s *Server) updateCode(w http.ResponseWriter, r *http.Request, target strin
 	})
 }
 
-// updatable says why a function cannot be changed now.
-func (s *Server) updatable(target, revision string) error {
+// updatable says why a function cannot be changed now, or by this request.
+func (s *Server) updatable(target, revision string, check func(*function) error) error {
 	q, err := s.unqualified(target)
 	if err != nil {
 		return err
@@ -130,7 +138,10 @@ func (s *Server) updatable(target, revision string) error {
 	if f == nil {
 		return s.missing(q)
 	}
-	return f.updatable(revision)
+	if err := f.updatable(revision); err != nil {
+		return err
+	}
+	return check(f)
 }
 
 func (s *Server) updateConfiguration(w http.ResponseWriter, r *http.Request, target string) error {
@@ -145,6 +156,9 @@ func (s *Server) updateConfiguration(w http.ResponseWriter, r *http.Request, tar
 	}
 	return s.change(w, target, in.RevisionId, func(f *function) (configuration, error) {
 		if err := in.service(); err != nil {
+			return configuration{}, err
+		}
+		if err := checkPackage(f.Config.PackageType, nil, &in.settings, true); err != nil {
 			return configuration{}, err
 		}
 		variables, err := in.variables()

@@ -29,6 +29,7 @@ const (
 	maxStorage     = 10240
 	maxEnvironment = 4096 // as compact JSON
 	maxTags        = 50
+	maxImageArgs   = 1500 // of entry point and of command
 )
 
 // runtimes in the order in which AWS lists them in its error.
@@ -76,6 +77,7 @@ func (s *settings) model(c *constraints) {
 		c.oneOf("snapStart.applyOn", s.SnapStart.ApplyOn, "PublishedVersions", "None")
 	}
 	checkLayerARNs(c, s.Layers)
+	s.ImageConfig.model(c)
 	if s.LoggingConfig != nil && s.LoggingConfig.LogFormat != "" {
 		c.oneOf("loggingConfig.logFormat", s.LoggingConfig.LogFormat, "JSON", "Text")
 	}

@@ -37,6 +37,7 @@ var mayImport = []struct {
 	{"layers/relocate", []string{"layers", "layers/relocate/..."}},
 	{"layers/bundle", []string{"layers", "layers/cache", "layers/press", "bootstrap/launch"}},
 	{"emulator/sandbox", nil},
+	{"emulator/image", nil},
 	{"emulator/wire", nil},
 	{"emulator/keep", nil},
 	{"emulator/identity", []string{"emulator/wire"}},

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +29,7 @@ var bootstraps = []string{"/var/task/bootstrap", "/opt/bootstrap"}
 // startBootstrap starts the function's program, stripped of all rights, and returns its pid. An error is worded as Lambda words
 // Runtime.InvalidEntrypoint.
 func startBootstrap(l layout) (int, error) {
-	path, err := findBootstrap()
+	path, args, err := program(l)
 	if err != nil {
 		return 0, err
 	}
@@ -39,11 +41,47 @@ func startBootstrap(l layout) (int, error) {
 	go func() {
 		// Never unlocked: the thread, which is in the sandbox's cgroups and without rights from here on, ends with the goroutine.
 		runtime.LockOSThread()
-		pid, err := forkBootstrap(l, path)
+		pid, err := forkBootstrap(l, path, args)
 		done <- result{pid, err}
 	}()
 	r := <-done
 	return r.pid, r.err
+}
+
+// errNoDir means that the working directory is not there.
+var errNoDir = errors.New("no such working directory")
+
+// program returns what to start and its arguments.
+func program(l layout) (path string, args []string, err error) {
+	if len(l.Args) == 0 {
+		path, err = findBootstrap()
+		return path, []string{path}, err
+	}
+	if info, err := os.Stat(l.Dir); err != nil || !info.IsDir() {
+		return "", nil, fmt.Errorf("chdir %s: %w", l.Dir, errNoDir)
+	}
+	path, err = lookPath(l.Args[0], l.Env)
+	return path, l.Args, err
+}
+
+// lookPath finds a program as a shell does.
+func lookPath(name string, env []string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	for _, variable := range env {
+		dirs, ok := strings.CutPrefix(variable, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(dirs) {
+			path := filepath.Join("/", dir, name)
+			if info, err := os.Stat(path); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+				return path, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("exec: %q: executable file not found in $PATH", name)
 }
 
 func findBootstrap() (string, error) {
@@ -61,7 +99,7 @@ func findBootstrap() (string, error) {
 }
 
 // forkBootstrap changes the calling thread for good: call it on a locked one that is thrown away.
-func forkBootstrap(l layout, path string) (int, error) {
+func forkBootstrap(l layout, path string, args []string) (int, error) {
 	for i := range l.Tasks {
 		// "0" means the writing thread. Unlike moving a whole process this takes no lock of the machine, which costs 20 ms when idle.
 		if _, err := unix.Write(fdCgroups+i, []byte("0")); err != nil {
@@ -72,7 +110,7 @@ func forkBootstrap(l layout, path string) (int, error) {
 		return 0, err
 	}
 	attr := &syscall.ProcAttr{
-		Dir:   "/var/task",
+		Dir:   l.Dir,
 		Env:   l.Env,
 		Files: []uintptr{0, fdLog, fdLog},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
@@ -83,7 +121,7 @@ func forkBootstrap(l layout, path string) (int, error) {
 	if l.Unified {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, fdCgroups+l.Tasks
 	}
-	pid, err := syscall.ForkExec(path, []string{path}, attr)
+	pid, err := syscall.ForkExec(path, args, attr)
 	if err != nil {
 		return 0, &fs.PathError{Op: "fork/exec", Path: path, Err: err}
 	}

@@ -22,6 +22,9 @@ type layout struct {
 	Root    string   // an empty directory on which the new root is mounted
 	Task    string   // the function's code, shown at /var/task
 	Opt     string   // the layers' files, shown at /opt; empty for none
+	Image   string   // instead of both: the directory that is the root; empty for none
+	Args    []string // what to start; empty for Lambda's bootstrap
+	Dir     string   // where it starts
 	Tmp     string   // the directory shown at /tmp
 	Env     []string // the whole environment of bootstrap
 	API     []string // where to listen for the AWS API; empty for none
@@ -45,6 +48,7 @@ type notice struct {
 	Status  string `json:",omitempty"` // with Exited: "exit status 1", "signal: killed"
 	Fault   string `json:",omitempty"` // the sandbox could not be made: the host's fault
 	Entry   string `json:",omitempty"` // bootstrap could not be started: the function's fault
+	NoDir   bool   `json:",omitempty"` // with Entry: for want of its working directory
 	Signal  bool   `json:",omitempty"` // an order with Signal has been carried out
 }
 

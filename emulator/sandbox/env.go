@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Function is what a function's environment says about it.
@@ -47,10 +48,32 @@ func environ(f Function, api bool) []string {
 			env[name] = value
 		}
 	}
+	env["LAMBDA_TASK_ROOT"], env["LAMBDA_RUNTIME_DIR"] = "/var/task", "/var/runtime"
+	return f.complete(env)
+}
+
+// imageEnviron is the environment of a container image: its own variables, the function's over them, and Lambda's.
+func imageEnviron(image []string, f Function, api bool) []string {
+	env := map[string]string{
+		"PATH":             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime",
+	}
+	if api {
+		env["AWS_ENDPOINT_URL"] = "http://" + awsAddr
+	}
+	for _, variable := range image {
+		if name, value, ok := strings.Cut(variable, "="); ok {
+			env[name] = value
+		}
+	}
+	maps.Copy(env, f.Variables)
+	return f.complete(env)
+}
+
+// complete adds what no function can set, and makes a list of all.
+func (f Function) complete(env map[string]string) []string {
 	maps.Copy(env, map[string]string{
 		"_HANDLER":                        f.Handler,
-		"LAMBDA_TASK_ROOT":                "/var/task",
-		"LAMBDA_RUNTIME_DIR":              "/var/runtime",
 		"AWS_LAMBDA_RUNTIME_API":          runtimeAddr,
 		"AWS_REGION":                      f.Region,
 		"AWS_DEFAULT_REGION":              f.Region,

@@ -38,7 +38,7 @@ type Failure struct {
 	Type    string // for Posted: what the runtime called it, may be empty
 	Payload []byte // for Posted: what the runtime posted
 	Status  string // for Exited: as Exit.Status
-	Entry   string // for NoEntry: as Exit.Entry
+	Entry   string // for NoEntry and NoDir: as Exit.Entry
 }
 
 // FailureKind tells failures apart.
@@ -49,6 +49,7 @@ const (
 	Posted   FailureKind = iota + 1 // the runtime posted an error
 	Exited                          // bootstrap ended
 	NoEntry                         // bootstrap could not be started
+	NoDir                           // likewise: there is no such working directory
 	TimedOut                        // the deadline passed; the sandbox has been killed
 	TooLarge                        // the response exceeds MaxResponse
 )
@@ -59,7 +60,7 @@ func (f *Failure) Error() string {
 		return fmt.Sprintf("function failed: %s", f.Type)
 	case Exited:
 		return fmt.Sprintf("runtime exited: %s", f.Status)
-	case NoEntry:
+	case NoEntry, NoDir:
 		return fmt.Sprintf("start runtime: %s", f.Entry)
 	case TimedOut:
 		return "function timed out"
@@ -155,7 +156,10 @@ func (s *Sandbox) Boot(ctx context.Context) (time.Duration, error) {
 
 // exitFailure is for after the exit.
 func (s *Sandbox) exitFailure() *Failure {
-	if s.exit.Entry != "" {
+	switch {
+	case s.exit.NoDir:
+		return &Failure{Kind: NoDir, Entry: s.exit.Entry}
+	case s.exit.Entry != "":
 		return &Failure{Kind: NoEntry, Entry: s.exit.Entry}
 	}
 	return &Failure{Kind: Exited, Status: s.exit.Status}

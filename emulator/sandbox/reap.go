@@ -44,7 +44,7 @@ func (p *initProcess) obey(o order) notice {
 	if o.Start {
 		pid, err := startBootstrap(p.layout)
 		if err != nil {
-			return notice{Entry: err.Error()}
+			return notice{Entry: err.Error(), NoDir: errors.Is(err, errNoDir)}
 		}
 		p.pid = pid
 		return notice{Started: true}

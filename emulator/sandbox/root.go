@@ -40,10 +40,11 @@ func enterRoot(l layout) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	if err := unix.Mount("tmpfs", l.Root, "tmpfs", unix.MS_NOSUID, "mode=0755,size=1m"); err != nil {
-		return fmt.Errorf("mount sandbox root: %w", err)
+	steps := []func(layout) error{mountRoot, makeDirs, bindHost, writeEtc, makeDev, bindCode}
+	if l.Image != "" {
+		steps = []func(layout) error{bindImage, mountDev, makeDev, bindEtc}
 	}
-	for _, build := range []func(layout) error{makeDirs, bindHost, writeEtc, makeDev, bindCode} {
+	for _, build := range steps {
 		if err := build(l); err != nil {
 			return err
 		}
@@ -57,6 +58,15 @@ func enterRoot(l layout) error {
 		return err
 	}
 	return pivot(l.Root)
+}
+
+func mountRoot(l layout) error { return mountTmpfs(l.Root) }
+
+func mountTmpfs(target string) error {
+	if err := unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID, "mode=0755,size=1m"); err != nil {
+		return fmt.Errorf("mount sandbox root: %w", err)
+	}
+	return nil
 }
 
 func makeDirs(l layout) error {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,11 +24,22 @@ type Spec struct {
 	Function Function
 	Task     string       // the directory with the function's unpacked code; it may be shared and must not change
 	Opt      string       // likewise, what layers have under /opt; empty for nothing
+	Image    *Image       // instead of Task and Opt; nil for none
 	Log      func([]byte) // called with each line that the function's processes write; it must not keep the slice. nil discards them
 	API      http.Handler // the AWS API offered inside the sandbox; nil for none
 	// Loopback is the address, 127.0.0.1:port, at which the API is found outside; empty for none. It is the same inside, so that URLs signed
 	// outside lead there.
 	Loopback string
+}
+
+// Image is a container image's root, and what runs in it.
+type Image struct {
+	// Root is the directory with the image's files; it may be shared and must not change. In it are the directories dev, proc and tmp, and the
+	// files etc/hosts, etc/hostname and etc/resolv.conf, over which the sandbox mounts its own.
+	Root string
+	Args []string // program and arguments; a program without slash is looked for in PATH
+	Dir  string   // working directory; / by default
+	Env  []string // the image's own variables; Function's come over them
 }
 
 // Sandbox is one execution environment. One invocation at a time; other methods may be called at any time.
@@ -61,6 +73,7 @@ type Sandbox struct {
 type Exit struct {
 	Status string // "exit status 1", "signal: killed"
 	Entry  string // why it could not even be started; then Status is empty
+	NoDir  bool   // with Entry: the reason is the working directory
 	OOM    bool   // the memory limit killed a process
 }
 
@@ -104,8 +117,14 @@ func (h *Host) build(ctx context.Context, s *Sandbox) ([]*os.File, error) {
 		}
 	}
 	l := layout{
-		Root: root, Task: s.spec.Task, Opt: s.spec.Opt, Tmp: tmp, API: s.spec.apiAddresses(), Drop: !h.user,
-		Env: environ(s.spec.Function, s.spec.API != nil), Unified: s.group.unified != "",
+		Root: root, Task: s.spec.Task, Opt: s.spec.Opt, Tmp: tmp, API: s.spec.apiAddresses(), Drop: !h.user, Dir: "/var/task",
+		Unified: s.group.unified != "",
+	}
+	if i := s.spec.Image; i != nil {
+		l.Image, l.Args, l.Dir = i.Root, i.Args, cmp.Or(i.Dir, "/")
+		l.Env = imageEnviron(i.Env, s.spec.Function, s.spec.API != nil)
+	} else {
+		l.Env = environ(s.spec.Function, s.spec.API != nil)
 	}
 	if err := h.spawn(s, &l); err != nil {
 		return nil, err
@@ -236,7 +255,7 @@ func (s *Sandbox) monitor() {
 		case n.Exited:
 			s.exit.Status = n.Status
 		case n.Entry != "":
-			s.exit.Status, s.exit.Entry = "", n.Entry
+			s.exit.Status, s.exit.Entry, s.exit.NoDir = "", n.Entry, n.NoDir
 		case n.Fault != "":
 			s.fault = errors.New(n.Fault)
 		}

@@ -123,6 +123,8 @@ func handle(e event, payload []byte, h http.Header) ([]byte, error) {
 		return bytes.Repeat([]byte("x"), e.N), nil
 	case "headers":
 		return json.Marshal(h)
+	case "read":
+		return os.ReadFile(e.Text)
 	case "env":
 		return json.Marshal(os.Environ())
 	case "sh":
