@@ -29,6 +29,7 @@ func (s *Server) openCalls() error {
 	}
 	s.calls = secrets.calls()
 	maps.Copy(s.calls, parameters.calls())
+	s.calls["ResourceGroupsTaggingAPI_20170126.GetResources"] = jsonCall(s.getResources)
 	return nil
 }
 

@@ -34,9 +34,10 @@ func openParameterStore(dir, region, account string) (*parameterStore, error) {
 
 func (m *parameterStore) calls() map[string]call {
 	return map[string]call{
-		"AmazonSSM.PutParameter":    jsonCall(m.putParameter),
-		"AmazonSSM.GetParameter":    jsonCall(m.getParameter),
-		"AmazonSSM.DeleteParameter": jsonCall(m.deleteParameter),
+		"AmazonSSM.PutParameter":        jsonCall(m.putParameter),
+		"AmazonSSM.GetParameter":        jsonCall(m.getParameter),
+		"AmazonSSM.GetParametersByPath": jsonCall(m.getParametersByPath),
+		"AmazonSSM.DeleteParameter":     jsonCall(m.deleteParameter),
 	}
 }
 
@@ -136,12 +137,17 @@ func (m *parameterStore) getParameter(in *struct {
 	if p == nil {
 		return parameterGot{}, refused("ParameterNotFound", "")
 	}
-	value := p.Value
+	v := p.value(m.arn(p.Name))
 	if p.Type == "SecureString" && !in.WithDecryption {
-		sealed := sha256.Sum256([]byte(value))
-		value = "AQICAH" + base64.StdEncoding.EncodeToString(sealed[:]) // as KMS's begin
+		v.Value = sealed(p.Value)
 	}
-	return parameterGot{parameterValue{Name: p.Name, Type: p.Type, Value: value, Version: p.Version, LastModifiedDate: epoch(p.Modified), ARN: m.arn(p.Name), DataType: p.DataType}}, nil
+	return parameterGot{v}, nil
+}
+
+// sealed is what is shown of a SecureString that is not to be decrypted.
+func sealed(value string) string {
+	sum := sha256.Sum256([]byte(value))
+	return "AQICAH" + base64.StdEncoding.EncodeToString(sum[:]) // as KMS's begin
 }
 
 func (m *parameterStore) deleteParameter(in *struct{ Name string }) (struct{}, error) {

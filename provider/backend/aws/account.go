@@ -49,7 +49,7 @@ type account struct {
 	logs    *cloudwatchlogs.Client
 
 	documents documents  // records that were read
-	listing   listing    // of its functions
+	listing   *listing   // of its functions
 	wanted    string     // name of the bucket by configuration
 	mu        sync.Mutex // guards id and ensured
 	id        string     // twelve digits, once asked for

@@ -19,6 +19,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -87,6 +88,8 @@ type Backend struct {
 	config   aws.Config
 	home     *account // of the default namespace, and of what is kept of all
 	accounts accounts
+	ssm      *ssm.Client // of the home account: namespaces
+	spaces   namespaces
 	budget   budget
 	rules    bucketRules
 	observe  *observer
@@ -133,6 +136,8 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	}
 	cfg.APIOptions = append(cfg.APIOptions, b.observe.watch)
 	b.config = cfg
+	b.ssm = ssm.NewFromConfig(cfg)
+	b.spaces.hold = make(chan struct{}, 1)
 	b.home = b.accounts.get(cfg, opts.Accounts[opts.Namespace], opts)
 	return b, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,10 +40,12 @@ const settling = time.Minute
 // listing is what ListFunctions and the index of tags said lately about the
 // functions of one account that are ours or adopted.
 type listing struct {
-	hold  chan struct{} // holds one value while it is used; guards the rest
+	hold  chan struct{} // holds one value while it is used; guards what follows
 	until time.Time     // when it is to be read anew
 	turn  uint64        // the change by this process up to which it is right
 	all   map[backend.Name]entry
+
+	expired atomic.Bool
 }
 
 type entry struct {
@@ -50,7 +53,10 @@ type entry struct {
 	status types.FunctionStatus
 }
 
-func newListing() listing { return listing{hold: make(chan struct{}, 1)} }
+// expire makes the next list read everything anew.
+func (l *listing) expire() { l.expired.Store(true) }
+
+func newListing() *listing { return &listing{hold: make(chan struct{}, 1)} }
 
 // List implements backend.Reader. It also settles what interrupted changes left.
 func (b *Backend) List(ctx context.Context, namespace string) ([]types.FunctionStatus, error) {
@@ -82,9 +88,10 @@ func (b *Backend) listed(ctx context.Context, a *account, namespace string) (lis
 		return nil, nil, awsError("list functions", ctx.Err())
 	}
 	begin := time.Now()
-	fresh := begin.After(a.listing.until)
+	fresh := a.listing.expired.Swap(false) || begin.After(a.listing.until)
 	if fresh {
 		if err := b.readAll(ctx, a); err != nil {
+			a.listing.expire()
 			return nil, nil, err
 		}
 	}

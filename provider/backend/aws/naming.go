@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
@@ -39,13 +38,4 @@ func (b *Backend) lambdaName(name backend.Name) (string, error) {
 	sum := sha256.Sum256([]byte(long))
 	hash := "_" + hex.EncodeToString(sum[:8])
 	return long[:maxFunctionName-len(hash)] + hash, nil
-}
-
-// accountOf returns where the functions of a namespace are; ErrNotFound when
-// there is no such namespace.
-func (b *Backend) accountOf(_ context.Context, namespace string) (*account, error) {
-	if namespace == b.opts.Namespace {
-		return b.home, nil
-	}
-	return nil, backend.Errorf(backend.ErrNotFound, "namespace %s not found", namespace)
 }
