@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/openfaas/faas-provider/types"
@@ -158,22 +159,43 @@ func (b *Backend) secretVariables(ctx context.Context, namespace string, names [
 	for _, name := range names {
 		references[name] = store.reference(secretKey{namespace, name})
 	}
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(lookups)
-	for _, name := range slices.Sorted(maps.Keys(references)) {
-		group.Go(func() error { return store.exists(within, secretKey{namespace, name}) })
-	}
-	switch err := group.Wait(); {
-	case errors.Is(err, backend.ErrNotFound):
-		return nil, backend.Errorf(backend.ErrInvalid, "%w: create it before the function that uses it", err)
-	case err != nil:
+	missing, err := missingSecrets(ctx, store, namespace, slices.Sorted(maps.Keys(references)))
+	if err != nil {
 		return nil, err
+	}
+	if len(missing) > 0 {
+		return nil, backend.Errorf(backend.ErrInvalid, "secret %s not found in namespace %s: create it before the function that uses it", strings.Join(missing, ", "), namespace)
 	}
 	text, err := json.Marshal(references)
 	if err != nil {
 		return nil, backend.Errorf(backend.ErrInvalid, "encode secrets: %w", err)
 	}
 	return map[string]string{secretsVariable: string(text)}, nil
+}
+
+// missingSecrets returns those of names that do not exist.
+func missingSecrets(ctx context.Context, store secretStore, namespace string, names []string) ([]string, error) {
+	found := make([]bool, len(names))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(lookups)
+	for i, name := range names {
+		group.Go(func() error {
+			err := store.exists(within, secretKey{namespace, name})
+			found[i] = err == nil
+			if errors.Is(err, backend.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	var missing []string
+	for i, name := range names {
+		if !found[i] {
+			missing = append(missing, strconv.Quote(name))
+		}
+	}
+	return missing, err
 }
 
 // validate refuses a name that could not become a file, or is not one that
