@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,8 +15,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	ociv1 "github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/integration/fixture"
 )
 
 // faasLambda runs the program and returns what it printed.
@@ -162,5 +168,27 @@ func TestPackageRefuses(t *testing.T) {
 				t.Errorf("left behind: %v %v", left, err)
 			}
 		})
+	}
+}
+
+// Lambda takes zips over 50 MB from S3 only.
+func TestPackageOver50MBGoesThroughS3(t *testing.T) {
+	model := make([]byte, 51<<20)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(model)
+	data, err := fixture.Layer{"home/app/model.bin": {Mode: 0o644, Data: model}}.Tar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(middleware(t, "web"), static.NewLayer(data, ociv1.OCIUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deploy(t, types.FunctionDeployment{Service: "model", Image: push(t, "functions/model:1", img)})
+	if got := do(t, "GET", "/function/model/status/202", nil); got.Status != 202 {
+		t.Errorf("answered %d: %s", got.Status, got.Body)
+	}
+	out, err := awsCommand(t, "s3", "ls", "--recursive", "s3://faas-lambda-000000000000-us-east-1/faas-lambda/code/")
+	if err != nil || strings.Count(out, ".zip") != 1 {
+		t.Errorf("%v; the bucket holds %s", err, out)
 	}
 }

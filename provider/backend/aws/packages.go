@@ -153,8 +153,36 @@ func (p Package) zip() ([]byte, error) {
 		return nil, fmt.Errorf("read package: %w", err)
 	}
 	sum := sha256.Sum256(content)
-	if got := base64.StdEncoding.EncodeToString(sum[:]); got != p.Summary.SHA256 {
-		return nil, fmt.Errorf("read package %s: it changed since it was written: remove it", p.Path)
+	return content, p.check(sum[:])
+}
+
+// file opens a package whose bytes are still what was written.
+func (p Package) file() (_ *os.File, err error) {
+	f, err := os.Open(p.Path)
+	if err != nil {
+		return nil, fmt.Errorf("read package: %w", err)
 	}
-	return content, nil
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return nil, fmt.Errorf("read package: %w", err)
+	}
+	if err := p.check(sum.Sum(nil)); err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("read package: %w", err)
+	}
+	return f, nil
+}
+
+func (p Package) check(sum []byte) error {
+	if base64.StdEncoding.EncodeToString(sum) != p.Summary.SHA256 {
+		return fmt.Errorf("read package %s: it changed since it was written: remove it", p.Path)
+	}
+	return nil
 }

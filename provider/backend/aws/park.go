@@ -22,10 +22,9 @@ import (
 
 // Bodies that do not fit into an invocation lie in the bucket for as long as the
 // invocation lasts. A rule of the bucket's removes what a crash left, and what
-// was queued.
+// was queued. What else is kept there for a time has a rule too.
 const (
 	payloadPrefix = "faas-lambda/payloads/"
-	payloadRule   = "faas-lambda-payloads"
 	// syncURLTime is how long bootstrap may fetch a body: as long as an
 	// invocation lasts, and a minute for the clocks.
 	syncURLTime = 16 * time.Minute
@@ -117,8 +116,8 @@ type bucketRules struct {
 	seen map[string]bool
 }
 
-// ensure adds a rule for our prefix when the bucket has none. It is a net below
-// discard: that it cannot be spread is logged once and fails nothing.
+// ensure adds the rules that the bucket lacks. They are a net below discard:
+// that it cannot be spread is logged once and fails nothing.
 func (r *bucketRules) ensure(ctx context.Context, b *Backend, a *account, bucket string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,12 +129,21 @@ func (r *bucketRules) ensure(ctx context.Context, b *Backend, a *account, bucket
 		r.seen = map[string]bool{}
 	}
 	r.seen[key] = true
-	if err := addRule(ctx, a.s3, bucket); err != nil {
-		b.log.Warn("bucket of large bodies has no lifecycle rule for what a crash leaves behind", "bucket", bucket, "prefix", payloadPrefix, "error", err)
+	if err := addRules(ctx, a.s3, bucket); err != nil {
+		b.log.Warn("bucket has no lifecycle rules for what is kept for a time: remove it by hand", "bucket", bucket, "prefixes", []string{payloadPrefix, codePrefix}, "error", err)
 	}
 }
 
-func addRule(ctx context.Context, client *s3.Client, bucket string) error {
+// kept says for how many days what lies below a prefix is kept.
+var kept = []struct {
+	id, prefix string
+	days       int32
+}{
+	{"faas-lambda-payloads", payloadPrefix, 1},
+	{"faas-lambda-code", codePrefix, codeDays},
+}
+
+func addRules(ctx context.Context, client *s3.Client, bucket string) error {
 	current, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket})
 	var api smithy.APIError
 	if err != nil && !(errors.As(err, &api) && api.ErrorCode() == "NoSuchLifecycleConfiguration") {
@@ -145,19 +153,28 @@ func addRule(ctx context.Context, client *s3.Client, bucket string) error {
 	if err == nil {
 		rules = current.Rules
 	}
-	if slices.ContainsFunc(rules, func(r s3types.LifecycleRule) bool {
-		return r.Status == s3types.ExpirationStatusEnabled && r.Filter != nil && r.Filter.Prefix != nil && strings.HasPrefix(payloadPrefix, *r.Filter.Prefix) && r.Expiration != nil
-	}) {
+	before := len(rules)
+	for _, k := range kept {
+		if slices.ContainsFunc(rules, func(r s3types.LifecycleRule) bool { return expires(r, k.prefix) }) {
+			continue
+		}
+		rules = append(rules, s3types.LifecycleRule{
+			ID: &k.id, Status: s3types.ExpirationStatusEnabled,
+			Filter:                         &s3types.LifecycleRuleFilter{Prefix: &k.prefix},
+			Expiration:                     &s3types.LifecycleExpiration{Days: &k.days},
+			AbortIncompleteMultipartUpload: &s3types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(1)},
+		})
+	}
+	if len(rules) == before {
 		return nil
 	}
 	_, err = client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
-		Bucket: &bucket,
-		LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: append(rules, s3types.LifecycleRule{
-			ID: aws.String(payloadRule), Status: s3types.ExpirationStatusEnabled,
-			Filter:                         &s3types.LifecycleRuleFilter{Prefix: aws.String(payloadPrefix)},
-			Expiration:                     &s3types.LifecycleExpiration{Days: aws.Int32(1)},
-			AbortIncompleteMultipartUpload: &s3types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(1)},
-		})},
+		Bucket: &bucket, LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: rules},
 	})
 	return awsError("set lifecycle of bucket "+bucket, err)
+}
+
+// expires tells whether a rule removes what lies below prefix.
+func expires(r s3types.LifecycleRule, prefix string) bool {
+	return r.Status == s3types.ExpirationStatusEnabled && r.Expiration != nil && r.Filter != nil && r.Filter.Prefix != nil && strings.HasPrefix(prefix, *r.Filter.Prefix)
 }

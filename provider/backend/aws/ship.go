@@ -2,8 +2,29 @@ package aws
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// maxDirect is the largest zip that Lambda's API takes by itself; larger ones
+// come from S3 (docs.aws.amazon.com/lambda, "Lambda quotas").
+const maxDirect = 50 << 20
+
+// Zips that Lambda took from S3 are copied by it. They stay a while, for other
+// functions of the same image and for deployments that are repeated.
+const (
+	codePrefix = "faas-lambda/code/"
+	codeDays   = 7
+	codeFresh  = (codeDays - 1) * 24 * time.Hour // an older one is written anew before it goes
 )
 
 // code is a package as Lambda takes it.
@@ -16,7 +37,46 @@ type code struct {
 }
 
 // ship uploads what must lie in AWS before a function is made of it.
-func (b *Backend) ship(_ context.Context, _ plan, pkg Package) (code, error) {
-	zip, err := pkg.zip()
-	return code{zip: zip, sha256: pkg.Summary.SHA256, packageType: lambdatypes.PackageTypeZip}, err
+func (b *Backend) ship(ctx context.Context, p plan, pkg Package) (code, error) {
+	c := code{sha256: pkg.Summary.SHA256, packageType: lambdatypes.PackageTypeZip}
+	if pkg.Summary.Zipped <= maxDirect {
+		var err error
+		c.zip, err = pkg.zip()
+		return c, err
+	}
+	var err error
+	c.s3Bucket, c.s3Key, err = b.shipZip(ctx, p.account, pkg)
+	if err != nil {
+		return code{}, fmt.Errorf("upload package of %.1f MB, which Lambda takes from S3 only: %w", float64(pkg.Summary.Zipped)/1e6, err)
+	}
+	return c, nil
+}
+
+// shipZip puts a zip into the bucket, under its digest, unless it is there.
+func (b *Backend) shipZip(ctx context.Context, a *account, pkg Package) (bucket, key string, err error) {
+	sum, err := base64.StdEncoding.DecodeString(pkg.Summary.SHA256)
+	if err != nil {
+		return "", "", fmt.Errorf("read digest of package: %w", err)
+	}
+	if bucket, err = a.bucket(ctx); err != nil {
+		return "", "", err
+	}
+	key = codePrefix + hex.EncodeToString(sum) + ".zip"
+	there, err := a.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+	switch {
+	case err == nil && aws.ToInt64(there.ContentLength) == pkg.Summary.Zipped && time.Since(aws.ToTime(there.LastModified)) < codeFresh:
+		return bucket, key, nil
+	case err != nil && !httpStatus(err, http.StatusNotFound) && !httpStatus(err, http.StatusForbidden): // forbidden is every missing key, to those who may not list
+		return "", "", storeError("find "+key+" in bucket "+bucket, bucket, err)
+	}
+	file, err := pkg.file()
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	b.rules.ensure(ctx, b, a, bucket)
+	if _, err := transfermanager.New(a.s3).UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &bucket, Key: &key, Body: file}); err != nil {
+		return "", "", storeError("store "+key+" in bucket "+bucket, bucket, err)
+	}
+	return bucket, key, nil
 }
