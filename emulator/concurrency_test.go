@@ -26,6 +26,7 @@ func wantThrottle(t *testing.T, err error, reason types.ThrottleReason) {
 }
 
 func TestReservedConcurrency(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", nil)
 	const refused = "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."
@@ -60,6 +61,7 @@ func TestReservedConcurrency(t *testing.T) {
 
 // Two invocations at a time run in two sandboxes; a third is one too many.
 func TestConcurrencyLimit(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		account  int
@@ -108,6 +110,7 @@ func TestConcurrencyLimit(t *testing.T) {
 
 // One at a time with a limit of one never throttles: an answer means that the sandbox is free.
 func TestOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", nil)
 	if err := h.reserve("f", 1); err != nil {
@@ -122,6 +125,7 @@ func TestOneAfterTheOther(t *testing.T) {
 
 // An invocation that began before an update ends on the old version; the next runs the new one.
 func TestUpdateInFlight(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	s := shake(h)
 	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment = vars("WHICH", "old") })
@@ -153,6 +157,7 @@ func TestUpdateInFlight(t *testing.T) {
 
 // Many clients of several functions at once, with updates going on.
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{Concurrency: 8})
 	for i := range 3 {
 		h.deploy(fmt.Sprintf("f%d", i), nil)
@@ -184,6 +189,7 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func TestIdleIsBounded(t *testing.T) {
+	t.Parallel()
 	f := newFleet(withDefaults(Options{}).Logger, func(string) {})
 	version := &live{ID: "1"}
 	var leases []*lease

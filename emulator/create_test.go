@@ -15,6 +15,7 @@ import (
 )
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	hold := make(chan struct{})
 	h.beforeSettle = func() { <-hold }
@@ -111,6 +112,7 @@ func download(t *testing.T, url string) []byte {
 }
 
 func TestCreateRefuses(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("taken", nil)
 	long := strings.Repeat("a", 65)
@@ -147,12 +149,12 @@ func TestCreateRefuses(t *testing.T) {
 		{"much time", func(in *input) { in.Timeout = aws.Int32(901) }, "ValidationException", "Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900"},
 		{"storage", func(in *input) { in.EphemeralStorage = &types.EphemeralStorage{Size: aws.Int32(511)} }, "ValidationException", "'ephemeralStorage.size'"},
 		{"snap start", func(in *input) { in.SnapStart = &types.SnapStart{ApplyOn: "invalidOption"} }, "ValidationException", "Value 'invalidOption' at 'snapStart.applyOn' failed to satisfy constraint: Member must satisfy enum value set: [PublishedVersions, None]"},
-		{"no zip", func(in *input) { in.Code.ZipFile = []byte("bad zip") }, "InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try to upload again."},
-		{"empty zip", func(in *input) { in.Code.ZipFile = []byte{} }, "InvalidParameterValueException", ""},
-		{"zip too large", func(in *input) { in.Code.ZipFile = make([]byte, maxZip+1) }, "RequestEntityTooLargeException", "Zipped size must be smaller than 52428800 bytes"},
-		{"request too large", func(in *input) { in.Code.ZipFile = make([]byte, maxRequest*3/4) }, "RequestEntityTooLargeException", "Request must be smaller than 70167211 bytes for the CreateFunction operation"},
-		{"unzipped too large", func(in *input) { in.Code.ZipFile = zeroZip(t, "zeros", 263) }, "InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes"},
-		{"bucket", func(in *input) { in.Code = &types.FunctionCode{S3Bucket: aws.String("b"), S3Key: aws.String("k")} }, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"},
+		{"no zip", func(in *input) { in.Code = zipCode([]byte("bad zip")) }, "InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try to upload again."},
+		{"empty zip", func(in *input) { in.Code = zipCode([]byte{}) }, "InvalidParameterValueException", ""},
+		{"zip too large", func(in *input) { in.Code = zipCode(make([]byte, maxZip+1)) }, "RequestEntityTooLargeException", "Zipped size must be smaller than 52428800 bytes"},
+		{"request too large", func(in *input) { in.Code = zipCode(make([]byte, maxRequest*3/4)) }, "RequestEntityTooLargeException", "Request must be smaller than 70167211 bytes for the CreateFunction operation"},
+		{"unzipped too large", func(in *input) { in.Code = zipCode(zeroZip(t, "zeros", 263)) }, "InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes"},
+		{"bucket", func(in *input) { in.Code = &types.FunctionCode{S3Bucket: aws.String("other"), S3Key: aws.String("k")} }, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"},
 		{"tags", func(in *input) { in.Tags = tags }, "InvalidParameterValueException", "Number of tags exceeds resource tag limit."},
 		{"layers", func(in *input) { in.Layers = []string{layer, layer, layer, layer, layer, layer} }, "InvalidParameterValueException", "Cannot reference more than 5 layers."},
 		{"large environment", func(in *input) { in.Environment = vars("LARGE_VAR", strings.Repeat("x", 4096)) }, "InvalidParameterValueException", `Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {"LARGE_VAR":"xxx`},
@@ -161,7 +163,7 @@ func TestCreateRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in := createInput("new", nil)
-			in.Code.ZipFile = tiny
+			in.Code = zipCode(tiny)
 			test.change(in)
 			_, err := h.client.CreateFunction(t.Context(), in)
 			wantError(t, err, test.code, test.message)
@@ -178,6 +180,7 @@ func vars(name, value string) *types.Environment {
 
 // The environment may be 4,096 bytes long, as compact JSON.
 func TestLargestEnvironment(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) {
 		in.Environment = vars("LONG", strings.Repeat("<", 4096-len(`{"LONG":""}`)))
@@ -210,6 +213,7 @@ func (h *harness) send(method, path, body string) (int, http.Header, string) {
 }
 
 func TestRawAnswers(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	const functions = "/2015-03-31/functions"
 	for _, test := range []struct {

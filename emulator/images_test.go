@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -34,7 +35,7 @@ type testRegistry struct {
 const registryHost = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 
 func newRegistry(t testing.TB) *testRegistry {
-	r := &testRegistry{t: t, handler: registry.New()}
+	r := &testRegistry{t: t, handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
 	r.server = httptest.NewServer(r.handler)
 	t.Cleanup(r.server.Close)
 	return r
@@ -103,6 +104,7 @@ func (h *harness) deployImage(in *lambda.CreateFunctionInput) {
 }
 
 func TestImageFunction(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
 	r := newRegistry(t)
@@ -163,6 +165,7 @@ func TestImageFunction(t *testing.T) {
 
 // An image may come from any registry, and run as often as a zip does.
 func TestImageFromElsewhere(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	r := newRegistry(t)
 	r.push("v1", v1.Config{Entrypoint: []string{"/bin/entry"}}, nil)
@@ -177,6 +180,7 @@ func TestImageFromElsewhere(t *testing.T) {
 }
 
 func TestImageThatCannotRun(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	r := newRegistry(t)
 	h.hooks.registry = r
@@ -203,6 +207,7 @@ func TestImageThatCannotRun(t *testing.T) {
 }
 
 func TestImagesAreRefused(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	r := newRegistry(t)
 	h.hooks.registry = r
@@ -250,6 +255,7 @@ func TestImagesAreRefused(t *testing.T) {
 
 // What cannot be unpacked fails the function in the background, with a reason.
 func TestBrokenImage(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	r := newRegistry(t)
 	h.hooks.registry = r

@@ -29,6 +29,7 @@ func tailOf(t testing.TB, out *lambda.InvokeOutput) string {
 }
 
 func TestInvoke(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("echo", nil)
 	cold := tailOf(t, h.invoke("echo", `{}`))
@@ -53,6 +54,7 @@ func TestInvoke(t *testing.T) {
 }
 
 func TestInvokeFailures(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(1); in.MemorySize = aws.Int32(128) })
 	for _, test := range []struct{ name, payload, want, log string }{
@@ -84,6 +86,7 @@ func TestInvokeFailures(t *testing.T) {
 }
 
 func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	if !h.host.MemoryLimited() {
 		t.Log("no memory cgroup here: nothing to see")
@@ -100,6 +103,7 @@ func TestOutOfMemory(t *testing.T) {
 }
 
 func TestInitFailures(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.initTimeout = 2 * time.Second
 	for _, test := range []struct {
@@ -121,7 +125,7 @@ func TestInitFailures(t *testing.T) {
 				in.Timeout, in.Runtime = aws.Int32(1), test.runtime
 				in.Environment = &types.Environment{Variables: map[string]string{"INIT": test.init}}
 				if test.code != nil {
-					in.Code.ZipFile = test.code
+					in.Code = zipCode(test.code)
 				}
 			})
 			out := h.invoke(test.name, `{}`)
@@ -137,6 +141,7 @@ func TestInitFailures(t *testing.T) {
 
 // A function that fails to start once is started again within its first invocation.
 func TestInitAgain(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	first := true
 	h.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -158,6 +163,7 @@ func TestInitAgain(t *testing.T) {
 }
 
 func TestPayloads(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", nil)
 	invoke := func(in *lambda.InvokeInput) (*lambda.InvokeOutput, error) {
@@ -221,6 +227,7 @@ func TestPayloads(t *testing.T) {
 
 // A client that leaves does not stop the function.
 func TestClientLeaves(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	s := shake(h)
 	h.deploy("f", nil)
@@ -244,6 +251,7 @@ func TestClientLeaves(t *testing.T) {
 }
 
 func TestEvent(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.retryDelays = []delay{1, 1}
 	h.deploy("f", nil)

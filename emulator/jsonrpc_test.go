@@ -77,6 +77,7 @@ const (
 )
 
 func TestSecretsManager(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.steps("secretsmanager", []step{
 		{"missing", "GetSecretValue", `{"SecretId":"a/b"}`, noSecret},
@@ -112,6 +113,7 @@ func TestSecretsManager(t *testing.T) {
 }
 
 func TestSecretVersionIsIdempotent(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	id := strings.Repeat("i", 32)
 	h.ask("secretsmanager.CreateSecret", `{"Name":"a","SecretString":"one"}`)
@@ -131,6 +133,7 @@ func TestSecretVersionIsIdempotent(t *testing.T) {
 }
 
 func TestListSecrets(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	for i, tags := range []string{`{"Key":"of","Value":"x"}`, `{"Key":"of","Value":"y"}`, `{"Key":"other","Value":"x"}`} {
 		h.ask("secretsmanager.CreateSecret", fmt.Sprintf(`{"Name":"s%d","SecretString":"v","Tags":[%s]}`, i, tags))
@@ -169,6 +172,7 @@ func TestListSecrets(t *testing.T) {
 }
 
 func TestParameterStore(t *testing.T) {
+	t.Parallel()
 	const arn = `"ARN":"arn:aws:ssm:us-east-1:000000000000:parameter/a/b"`
 	h := start(t, Options{})
 	h.steps("AmazonSSM", []step{
@@ -188,6 +192,7 @@ func TestParameterStore(t *testing.T) {
 }
 
 func TestSecretsSurviveARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
 	h.ask("secretsmanager.CreateSecret", `{"Name":"long/`+strings.Repeat("n", 500)+`","SecretString":"one","Tags":[{"Key":"k","Value":"v"}]}`)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestLayerPermissions(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.publishLayer("l", map[string][]byte{"a": nil})
 	add := func(sid, revision string) (*lambda.AddLayerVersionPermissionOutput, error) {
@@ -66,6 +67,7 @@ func TestLayerPermissions(t *testing.T) {
 }
 
 func TestLayerRequestsAreRefused(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.publishLayer("l", map[string][]byte{"a": nil})
 	const layers = "/2018-10-31/layers"

@@ -41,6 +41,7 @@ func (h *harness) setLayers(name string, arns ...string) error {
 }
 
 func TestLayersRun(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
 	first := h.publishLayer("first", map[string][]byte{"a": []byte("1"), "both": []byte("1"), "dir/one": []byte("1"), "kind/x": nil, "swap": nil})
@@ -86,10 +87,11 @@ func TestLayersRun(t *testing.T) {
 
 // A layer may bring the runtime itself.
 func TestLayerWithBootstrap(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	layer := h.publishZip("runtime", packed())
 	h.deploy("f", func(in *lambda.CreateFunctionInput) {
-		in.Code.ZipFile, in.Layers = zipOf(t, map[string][]byte{"data": []byte("d")}), []string{layer}
+		in.Code, in.Layers = zipCode(zipOf(t, map[string][]byte{"data": []byte("d")})), []string{layer}
 	})
 	if got := h.sh("f", "cat data"); got != "d" {
 		t.Errorf("answer = %q", got)
@@ -97,6 +99,7 @@ func TestLayerWithBootstrap(t *testing.T) {
 }
 
 func TestLayerVersions(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	files := map[string][]byte{"a": []byte("1")}
 	h.hooks.objects = bucket{"layer.zip": zipOf(t, files)}
@@ -155,6 +158,7 @@ func TestLayerVersions(t *testing.T) {
 }
 
 func TestLayersAreRefused(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	files := map[string][]byte{"a": nil}
 	one, two := h.publishLayer("l", files), h.publishLayer("l", files)
@@ -181,7 +185,7 @@ func TestLayersAreRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			wantError(t, h.setLayers("f", test.layers...), test.code, test.message)
 			in := createInput("new", nil)
-			in.Code.ZipFile = zipOf(t, files)
+			in.Code = zipCode(zipOf(t, files))
 			in.Layers = test.layers
 			_, err := h.client.CreateFunction(t.Context(), in)
 			wantError(t, err, test.code, test.message)

@@ -84,10 +84,13 @@ func zipOf(t testing.TB, files map[string][]byte) []byte {
 	return out.Bytes()
 }
 
+func zipCode(zip []byte) *types.FunctionCode { return &types.FunctionCode{ZipFile: zip} }
+
+// packed is the test runtime as a function's code.
 var packed = sync.OnceValue(func() []byte {
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
-	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
+	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Store} // under the race detector inflating takes longer than a test
 	header.SetMode(0o755)
 	f, err := w.CreateHeader(header)
 	if err == nil {
@@ -129,7 +132,7 @@ func start(t testing.TB, opts Options) *harness {
 	t.Helper()
 	h := &harness{t: t, log: &logBuffer{}}
 	opts.LogOutput = h.log
-	server, err := New(opts)
+	server, err := newServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +150,15 @@ func (h *harness) stop() {
 	h.http.Close()
 }
 
+// newServer makes an emulator with the test runtime in S3, where createInput takes it from.
+func newServer(opts Options) (*Server, error) {
+	server, err := New(opts)
+	if err == nil {
+		server.hooks.objects = bucket{"runtime.zip": packed()}
+	}
+	return server, err
+}
+
 func clientFor(url string) *lambda.Client {
 	return lambda.New(lambda.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(url), RetryMaxAttempts: 1,
@@ -157,7 +169,7 @@ func clientFor(url string) *lambda.Client {
 func createInput(name string, environment map[string]string) *lambda.CreateFunctionInput {
 	in := &lambda.CreateFunctionInput{
 		FunctionName: aws.String(name), Role: aws.String(testRole), Handler: aws.String("bootstrap"), Runtime: types.RuntimeProvidedal2023,
-		Code: &types.FunctionCode{ZipFile: packed()}, Timeout: aws.Int32(20), MemorySize: aws.Int32(256),
+		Code: &types.FunctionCode{S3Bucket: aws.String("b"), S3Key: aws.String("runtime.zip")}, Timeout: aws.Int32(20), MemorySize: aws.Int32(256),
 	}
 	if environment != nil {
 		in.Environment = &types.Environment{Variables: environment}

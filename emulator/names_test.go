@@ -8,6 +8,7 @@ import (
 )
 
 func TestNames(t *testing.T) {
+	t.Parallel()
 	s := &Server{opts: withDefaults(Options{})}
 	const arn = "arn:aws:lambda:us-east-1:000000000000:function:my-function"
 	const pattern = "failed to satisfy constraint: Member must satisfy regular expression pattern: "

@@ -19,6 +19,7 @@ import (
 )
 
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) {
@@ -51,6 +52,7 @@ func TestRestart(t *testing.T) {
 
 // What a killed program left in the middle is finished or removed by the next.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
 	h.deploy("f", nil)
@@ -89,6 +91,7 @@ func TestResume(t *testing.T) {
 }
 
 func TestCodeIsSwept(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
 	h.deploy("f", nil)
@@ -117,11 +120,12 @@ func TestCodeIsSwept(t *testing.T) {
 
 // A zip whose directory is good and whose data are not fails later: creation for good, an update leaves the function as it was.
 func TestBrokenData(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	broken := bytes.Clone(zipOf(t, map[string][]byte{"bootstrap": bytes.Repeat([]byte("some text "), 1000)}))
 	broken[60] ^= 0xff
 	in := createInput("bad", nil)
-	in.Code.ZipFile = broken
+	in.Code = zipCode(broken)
 	if _, err := h.client.CreateFunction(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +159,7 @@ func runChild() (int, bool) {
 	if dir == "" {
 		return 0, false
 	}
-	s, err := New(Options{DataDir: dir})
+	s, err := newServer(Options{DataDir: dir})
 	if err != nil {
 		fmt.Println(err)
 		return 1, true
@@ -171,6 +175,7 @@ func runChild() (int, bool) {
 
 // Killed with a sandbox alive, the program leaves no process, and what was deployed runs again.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for round := range 2 {
 		cmd := exec.Command("/proc/self/exe")

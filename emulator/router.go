@@ -142,6 +142,16 @@ func readJSON(r *http.Request, operation string, into any) error {
 	if len(data) == 0 {
 		return nil
 	}
+	if c, ok := into.(coded); ok {
+		var zip []byte
+		if data, zip = cutZip(data); zip != nil {
+			defer func() {
+				if code := c.code(); code != nil && code.ZipFile != nil {
+					code.ZipFile = zip
+				}
+			}()
+		}
+	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return malformed(err)
 	}

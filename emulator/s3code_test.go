@@ -26,6 +26,7 @@ func (b bucket) Open(name, key, version string) (io.ReadCloser, int64, error) {
 }
 
 func TestCodeFromS3(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.hooks.objects = bucket{"code.zip": packed(), "empty": nil, "bad": []byte("no zip")}
 	for _, test := range []struct{ name, bucket, key, version, message string }{

@@ -40,6 +40,7 @@ const inside = "http://169.254.100.1:9002"
 
 // Each chunk is at the client while the function waits for it to be there.
 func TestStream(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	s := shake(h)
 	h.deploy("f", nil)
@@ -71,6 +72,7 @@ func TestStream(t *testing.T) {
 }
 
 func TestStreamEnds(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(1) })
 	for _, test := range []struct{ name, payload, body, code, details string }{

@@ -12,6 +12,7 @@ import (
 const testARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 
 func TestTags(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", nil)
 	resource := aws.String(testARN + "f")
@@ -63,6 +64,7 @@ func TestTags(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	for i := range 5 {
 		h.deploy(fmt.Sprintf("f%d", i), nil)
@@ -90,6 +92,7 @@ func TestList(t *testing.T) {
 }
 
 func TestQualifiers(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", nil)
 	get := func(name, qualifier string) error {

@@ -40,6 +40,7 @@ const tellVersion = `{"Do":"sh","Text":"echo $AA $AWS_LAMBDA_FUNCTION_VERSION $A
 
 // Each version runs what it was when it was published, whatever becomes of $LATEST, also after a restart.
 func TestVersionsRun(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment, in.Publish = vars("AA", "one"), true })
@@ -79,6 +80,7 @@ func TestVersionsRun(t *testing.T) {
 
 // Moving an alias lets what is under way on the old version end there.
 func TestAliasMoves(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment, in.Publish = vars("AA", "old"), true })
 	h.setVariable("f", "new")
@@ -105,6 +107,7 @@ func TestAliasMoves(t *testing.T) {
 }
 
 func TestAliasWeights(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment, in.Publish = vars("AA", "one"), true })
 	h.setVariable("f", "two")
@@ -126,6 +129,7 @@ func TestAliasWeights(t *testing.T) {
 }
 
 func TestProvisionedConcurrency(t *testing.T) {
+	t.Parallel()
 	h := start(t, Options{})
 	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment, in.Publish = vars("AA", "one"), true })
 	h.alias("f", "live", "1")

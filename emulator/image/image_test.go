@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -78,7 +79,7 @@ func archiveOf(t testing.TB, entries ...entry) []byte {
 
 // own is a source whose registry is in this program.
 func own() Source {
-	handler := registry.New()
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	return Source{Own: func(h string) http.Handler {
 		if h == host {
 			return handler
