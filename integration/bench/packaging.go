@@ -45,7 +45,7 @@ func packaging(ctx context.Context, bin string, out io.Writer) error {
 		return err
 	}
 	defer registry.Close()
-	refs, unpacked, err := pushImages(ctx, registry)
+	refs, unpacked, err := pushImages(ctx, registry, filepath.Join(bin, "fwatchdog"))
 	if err != nil {
 		return err
 	}
@@ -113,11 +113,12 @@ func measure(ctx context.Context, dir, cache, name, zip string, commands ...[]st
 	return m, nil
 }
 
-// pushImages pushes a function image over a base of at least 200 MB of real
+// pushImages pushes a function image, with the watchdog as templates have it,
+// over a base of at least 200 MB of real
 // files, the Go distribution's: programs and text as in any image. "changed" has
 // another top layer, and "large" 600 MB more in lower layers, which its top
 // layer removes again, so that it still fits into a package.
-func pushImages(ctx context.Context, registry *fixture.Registry) (refs map[string]string, unpacked int64, err error) {
+func pushImages(ctx context.Context, registry *fixture.Registry, watchdog string) (refs map[string]string, unpacked int64, err error) {
 	root, err := fixture.Root()
 	if err != nil {
 		return nil, 0, err
@@ -126,7 +127,11 @@ func pushImages(ctx context.Context, registry *fixture.Registry) (refs map[strin
 	if err != nil {
 		return nil, 0, err
 	}
-	base, err := fixture.Middleware(runtime.GOARCH, web, web)
+	fwatchdog, err := os.ReadFile(watchdog)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the watchdog, which make build builds: %w", err)
+	}
+	base, err := fixture.Middleware(runtime.GOARCH, web, fwatchdog)
 	if err != nil {
 		return nil, 0, err
 	}

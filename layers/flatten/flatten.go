@@ -138,7 +138,12 @@ func progress(p layers.Progress, layer layers.Layer, part, parts int) func(done 
 func (r *Result) merge(list []layers.Layer, indexes []*index) error {
 	root := newDir()
 	for i, x := range indexes {
-		if err := x.resolveLinks(root); err != nil {
+		indexes[i] = nil
+		x, err := x.expand()
+		if err == nil {
+			err = x.resolveLinks(root)
+		}
+		if err != nil {
 			return fmt.Errorf("read layer %d of %d, %s: %w", i+1, len(list), list[i].Digest, err)
 		}
 		apply(root, x.root)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/layers"
+	"github.com/faas-lambda/faas-lambda/layers/press"
 )
 
 // index is what one layer says: its files, and what it removes from the layers
@@ -24,6 +25,31 @@ type index struct {
 	used    usage // of the budget
 	budget  *budget
 	cached  bool
+
+	// What encode made of the index, and the source of its contents, as long as
+	// there is no root.
+	encoded []byte
+	source  *press.Source
+}
+
+// expand returns the index with its nodes.
+func (x *index) expand() (*index, error) {
+	if x.root != nil {
+		return x, nil
+	}
+	full, err := decodeIndex(x.encoded, x.source)
+	if err != nil {
+		return nil, err
+	}
+	full.setLayer(x.layer)
+	return full, nil
+}
+
+func (x *index) setLayer(digest string) {
+	x.layer = digest
+	for i := range x.leftOut {
+		x.leftOut[i].Layer = digest
+	}
 }
 
 // store takes the content of a file from r.

@@ -51,10 +51,8 @@ func (r reader) index(ctx context.Context) (*index, io.Closer, error) {
 	if err != nil { // written by a program that meant something else
 		return r.readInstead(ctx, blob)
 	}
-	x.layer, x.cached = r.layer.Digest, true
-	for i := range x.leftOut {
-		x.leftOut[i].Layer = r.layer.Digest
-	}
+	x.setLayer(r.layer.Digest)
+	x.cached = true
 	if err := r.budget.take(x.used); err != nil {
 		return nil, nil, errors.Join(err, blob.Close())
 	}
@@ -91,12 +89,15 @@ func (r reader) read(ctx context.Context) (_ *index, _ io.Closer, err error) {
 		return nil, nil, err
 	}
 	into.settle()
+	encoded := x.encode(into.list)
 	if r.keep {
-		if err := file.Commit(r.name(), x.encode(into.list)); err != nil {
+		if err := file.Commit(r.name(), encoded); err != nil {
 			return nil, nil, err
 		}
 	}
-	return x, file, nil
+	// Nodes take ten times the memory of what they are encoded to: they come
+	// back one layer at a time, when the layers are merged.
+	return &index{layer: x.layer, used: x.used, encoded: encoded, source: into.source}, file, nil
 }
 
 // fill reads the blob: one goroutine takes the tar apart, another one writes.
