@@ -131,3 +131,8 @@ const DuplicateHeader = "X-Faas-Lambda-Duplicate"
 // ConsumptionQuery is the query with which a function's status is asked to hold
 // what it consumed since a time (RFC 3339). Providers of ours know it.
 const ConsumptionQuery = "consumption"
+
+// ServedByHeader names, in an answer to an invocation, the part of a federation
+// that answered; of federations within federations one after the other, with
+// slashes between.
+const ServedByHeader = "X-Faas-Lambda-Served-By"

@@ -76,16 +76,32 @@ func (b *Backend) wait(ctx context.Context, done func() (bool, error)) error {
 // List implements backend.Reader. A namespace that is not there has no
 // functions.
 func (b *Backend) List(ctx context.Context, namespace string) ([]types.FunctionStatus, error) {
+	functions, _, err := b.ListPartly(ctx, namespace)
+	return functions, err
+}
+
+// ListPartly implements backend.Completer: a federation of ours says what its
+// list lacks.
+func (b *Backend) ListPartly(ctx context.Context, namespace string) ([]types.FunctionStatus, backend.Gaps, error) {
 	var out []types.FunctionStatus
-	_, err := b.do(ctx, call{method: http.MethodGet, path: "/system/functions", query: in(namespace), receive: &out, doing: "list functions"})
+	header, err := b.do(ctx, call{method: http.MethodGet, path: "/system/functions", query: in(namespace), receive: &out, doing: "list functions"})
 	if errors.Is(err, backend.ErrNotFound) {
-		return nil, nil
+		return nil, backend.Gaps{}, nil
 	}
 	for i := range out {
 		complete(&out[i], namespace)
 	}
 	slices.SortFunc(out, func(a, b types.FunctionStatus) int { return strings.Compare(a.Name, b.Name) })
-	return out, err
+	gaps := backend.Gaps{Missing: map[string]string{}, Duplicates: map[string][]string{}}
+	for _, value := range header.Values(backend.MissingHeader) {
+		part, why, _ := strings.Cut(value, ": ")
+		gaps.Missing[part] = why
+	}
+	for _, value := range header.Values(backend.DuplicateHeader) {
+		function, parts, _ := strings.Cut(value, ": ")
+		gaps.Duplicates[function] = strings.Split(parts, ", ")
+	}
+	return out, gaps, err
 }
 
 // Status implements backend.Reader.

@@ -76,6 +76,7 @@ var (
 	_ backend.Accountant      = (*Backend)(nil)
 	_ backend.Describer       = (*Backend)(nil)
 	_ backend.Checker         = (*Backend)(nil)
+	_ backend.Completer       = (*Backend)(nil)
 )
 
 // Open prepares the backend. It reads the files that the options name, and
