@@ -159,7 +159,7 @@ func runChild() (int, bool) {
 	if dir == "" {
 		return 0, false
 	}
-	s, err := newServer(Options{DataDir: dir})
+	s, err := New(Options{DataDir: dir})
 	if err != nil {
 		fmt.Println(err)
 		return 1, true
@@ -191,9 +191,11 @@ func TestKilled(t *testing.T) {
 		}
 		h := &harness{t: t, client: clientFor(strings.TrimSpace(url))}
 		if round == 0 {
-			h.deploy("f", nil)
+			h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Code = zipCode(packed()) }) // the child has not built it
 		}
-		h.invoke("f", `{"Do":"leave"}`)
+		if got := string(h.invoke("f", `{"Do":"leave"}`).Payload); got != "left" {
+			t.Errorf("answer = %s", got)
+		}
 		sandboxes := sandboxesOf(t, cmd.Process.Pid)
 		if len(sandboxes) != 1 {
 			t.Errorf("sandboxes = %v", sandboxes)
@@ -216,9 +218,10 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// sandboxesOf reads the parent of every process: /proc/PID/task/TID/children may miss some while processes come and go (proc(5)).
 func sandboxesOf(t *testing.T, parent int) []int {
 	t.Helper()
-	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+	paths, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,11 +231,15 @@ func sandboxesOf(t *testing.T, parent int) []int {
 		if err != nil {
 			continue
 		}
-		for _, field := range strings.Fields(string(data)) {
-			var pid int
-			if _, err := fmt.Sscan(field, &pid); err == nil {
-				pids = append(pids, pid)
-			}
+		text := string(data)
+		var pid, parentOfIt int
+		var state string
+		if _, err := fmt.Sscan(text, &pid); err != nil {
+			continue
+		}
+		_, err = fmt.Sscan(text[strings.LastIndex(text, ")")+1:], &state, &parentOfIt)
+		if err == nil && parentOfIt == parent && state != "Z" {
+			pids = append(pids, pid)
 		}
 	}
 	return pids
