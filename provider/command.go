@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -50,11 +49,8 @@ are environment variables; docs/configuration.md lists them.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, listener, logger())
+			return serve(cmd.Context(), cfg, listener, newLogger(os.Stderr, cfg))
 		},
 	}
 	return cmd
 }
-
-// logger writes the program's own log to standard error.
-func logger() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/openfaas/faas-provider/auth"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/api"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
@@ -30,14 +31,46 @@ func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
 }
 
 // serve answers the provider API on listener until ctx ends. It owns listener.
-func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) error {
+func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) (err error) {
+	defer func() { _ = listener.Close() }() // closed already where it was used
+	traces, err := newTracing(ctx, os.Getenv)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSpans)
+		defer cancel()
+		if err := traces.end(last); err != nil {
+			log.Warn("spans were lost", "error", err)
+		}
+	}()
 	handler, err := handler(ctx, cfg, log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
+	}
+	if cfg.LogLevel == "debug" {
+		handler = invocations(handler, log)
+	}
+	if cfg.PprofPort != 0 {
+		while, stop := context.WithCancel(ctx)
+		defer stop()
+		wait, err := serveProfiles(while, cfg.PprofPort, log)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			stop()
+			if err := wait(); err != nil {
+				log.Warn("profiles were not served", "error", err)
+			}
+		}()
 	}
 	log.Info("provider listens", "address", listener.Addr().String(), "version", version)
-	return serveHTTP(ctx, listener, handler, cfg.ReadTimeout, cfg.ShutdownTimeout)
+	return serveHTTP(ctx, listener, traces.wrap(handler), cfg.ReadTimeout, cfg.ShutdownTimeout)
 }
+
+// lastSpans is how long the end of the program waits for a collector of traces.
+const lastSpans = 2 * time.Second
 
 // handler wires configuration, backend and API.
 func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Handler, error) {
@@ -48,12 +81,13 @@ func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Han
 			return nil, fmt.Errorf("read basic-auth-user and basic-auth-password in %s: %w", cfg.SecretMountPath, err)
 		}
 	}
+	registry := prometheus.NewRegistry()
 	functions, err := aws.Open(ctx, aws.Options{
 		Namespace: cfg.Namespace, Role: cfg.Lambda.Role, Arch: cfg.Lambda.Arch, Memory: cfg.Lambda.Memory,
 		Timeout: cfg.Lambda.Timeout, DeployTimeout: cfg.Lambda.DeployTimeout, MaxIdleConns: cfg.MaxIdleConns,
 		Endpoint: cfg.Lambda.Endpoint, Region: cfg.Lambda.Region, AccessKey: cfg.Lambda.AccessKey, SecretKey: cfg.Lambda.SecretKey,
 		CodeBucket: cfg.Lambda.CodeBucket, SecretStore: cfg.Lambda.SecretStore, PayloadMemory: cfg.Lambda.PayloadMemory, ReadyWait: cfg.Lambda.ReadyWait,
-		Packager: packager(cfg), Logger: log,
+		Packager: packager(cfg), Metrics: registry, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -61,6 +95,7 @@ func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Han
 	return api.New(functions, api.Options{
 		Namespace: cfg.Namespace, Credentials: credentials, Version: version, SHA: sha,
 		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Logger: log,
+		Registry: registry, Closing: ctx.Done(),
 	}), nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,7 +51,7 @@ oci:DIR[:ref], oci-archive:FILE and docker-archive:FILE. Functions are kept in
 the data directory and are there again after a restart. Ctrl-C ends it all.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return up(cmd.Context(), o, cmd.OutOrStdout(), logger())
+			return up(cmd.Context(), o, cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
@@ -63,11 +62,12 @@ the data directory and are there again after a restart. Ctrl-C ends it all.`,
 }
 
 // up runs the embedded AWS and, pointed at it, the provider.
-func up(ctx context.Context, o upOptions, out io.Writer, log *slog.Logger) (err error) {
+func up(ctx context.Context, o upOptions, out io.Writer) (err error) {
 	cfg, err := o.config()
 	if err != nil {
 		return err
 	}
+	log := newLogger(os.Stderr, cfg)
 	listener, err := listen(ctx, cfg)
 	if err != nil {
 		return err

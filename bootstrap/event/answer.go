@@ -21,10 +21,14 @@ var hopByHop = map[string]bool{
 }
 
 // AppendPrelude appends the HTTP metadata with which a streamed answer begins,
-// its separator included. multi adds the member that only our provider reads:
-// headers with more than one value, as they are.
-func AppendPrelude(b []byte, status int, h http.Header, multi bool) []byte {
+// its separator included. multi adds a member that only our provider reads:
+// headers with more than one value, as they are. cold adds another one: the
+// invocation was the first of its sandbox.
+func AppendPrelude(b []byte, status int, h http.Header, multi, cold bool) []byte {
 	b = appendMetadata(b, status, h, multi)
+	if cold {
+		b = append(b, `,"faasLambda":{"coldStart":true}`...)
+	}
 	return append(append(b, '}'), separator...)
 }
 

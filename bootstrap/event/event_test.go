@@ -261,7 +261,7 @@ func TestAnswers(t *testing.T) {
 		"Connection": {"close"}, "Transfer-Encoding": {"chunked"}, "X-None": {},
 	}
 	for _, multi := range []bool{true, false} {
-		head, body, ok := bytes.Cut(AppendPrelude(nil, 201, h, multi), []byte(separator))
+		head, body, ok := bytes.Cut(AppendPrelude(nil, 201, h, multi, false), []byte(separator))
 		if !ok || len(body) != 0 {
 			t.Fatalf("prelude %q", head)
 		}

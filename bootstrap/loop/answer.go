@@ -30,6 +30,7 @@ type answer struct {
 	event  *event.Event
 	set    Settings
 	stream bool // as the function writes, not held
+	cold   bool // the first of the sandbox
 
 	header http.Header
 	status int // 0: not begun
@@ -78,7 +79,7 @@ func (a *answer) WriteHeader(status int) {
 	case a.event.Shape != event.Raw:
 		if a.out, a.err = a.api.Respond(a.ctx, a.id, event.StreamType); a.err == nil {
 			multi := a.event.Shape == event.Enveloped || a.event.Shape == event.V1
-			_, a.err = a.out.Write(event.AppendPrelude(make([]byte, 0, 1024), status, a.Header(), multi))
+			_, a.err = a.out.Write(event.AppendPrelude(make([]byte, 0, 1024), status, a.Header(), multi, a.cold && a.event.Shape == event.Enveloped))
 		}
 		if a.err == nil && text != "" && a.event.Method != http.MethodHead {
 			_, a.err = io.WriteString(a.out, text)

@@ -1,6 +1,7 @@
 package loop_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -60,6 +61,35 @@ func TestSnapStartWaitsForItsRestore(t *testing.T) {
 	<-p.api.Restored
 	if m, _ := split(t, invoke(t, p, httpEvent(http.MethodGet, "/", "", nil, nil, true))); m.StatusCode != http.StatusOK {
 		t.Errorf("status %d after the restore", m.StatusCode)
+	}
+}
+
+// TestFirstAnswerTellsOfAColdStart looks at the answers of one sandbox, by how
+// it was started.
+func TestFirstAnswerTellsOfAColdStart(t *testing.T) {
+	const tells = `"faasLambda":{"coldStart":true}`
+	enveloped, plain := httpEvent(http.MethodGet, "/", "", nil, nil, true), httpEvent(http.MethodGet, "/", "", nil, nil, false)
+	for _, c := range []struct {
+		name   string
+		env    []string
+		events [][]byte
+		want   []bool
+	}{
+		{"on demand", nil, [][]byte{enveloped, enveloped}, []bool{true, false}},
+		{"restored", []string{"AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"}, [][]byte{enveloped, enveloped}, []bool{true, false}},
+		{"provisioned", []string{"AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency"}, [][]byte{enveloped}, []bool{false}},
+		{"the first was somebody else's", nil, [][]byte{plain, enveloped}, []bool{false, false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := startHTTPWith(t, c.env)
+			for i, e := range c.events {
+				r := invoke(t, p, e)
+				head, _, _ := bytes.Cut(r.Body, make([]byte, 8))
+				if got := bytes.Contains(head, []byte(tells)); got != c.want[i] || r.ErrorType != "" {
+					t.Errorf("answer %d tells of a cold start: %t, want %t (%s)", i, got, c.want[i], head)
+				}
+			}
+		})
 	}
 }
 

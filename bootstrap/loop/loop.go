@@ -55,6 +55,7 @@ func (w *worker) serve(ctx context.Context, inv *runtimeapi.Invocation) error {
 	reqCtx, cancel := withDeadline(ctx, inv.Deadline)
 	defer cancel()
 	a := newAnswer(ctx, w.api, inv.ID, e, w.settings)
+	a.cold = !w.warm.Swap(true)
 	if a.body, err = w.openBody(reqCtx, e); err != nil {
 		a.refuse(err)
 	} else {

@@ -37,6 +37,7 @@ type loop struct {
 	function *watchdog.Watchdog
 	secrets  *secrets.Store         // nil for none
 	bodies   *fetch.Client          // of requests that are not in their events
+	warm     atomic.Bool            // an invocation has come, or the sandbox was made before one was there
 	current  atomic.Pointer[string] // id of the running invocation, where there is one at a time
 }
 
@@ -50,6 +51,7 @@ func Run(ctx context.Context, p Process) error {
 	}
 	leaveProcessors(settings)
 	l := &loop{settings: settings, log: settings.logger(p.Stderr)}
+	l.warm.Store(settings.Provisioned)
 	api := runtimeapi.New(settings.API, agent)
 	defer api.Close()
 	life, end := context.WithCancel(ctx)

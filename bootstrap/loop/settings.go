@@ -15,6 +15,7 @@ type Settings struct {
 	API         string        // AWS_LAMBDA_RUNTIME_API, host:port
 	Workers     int           // AWS_LAMBDA_MAX_CONCURRENCY: invocations at a time
 	SnapStart   bool          // AWS_LAMBDA_INITIALIZATION_TYPE=snap-start
+	Provisioned bool          // the same =provisioned-concurrency: started before anybody called
 	JSONLogs    bool          // AWS_LAMBDA_LOG_FORMAT=JSON
 	StreamURLs  bool          // FAAS_LAMBDA_INVOKE_MODE=RESPONSE_STREAM: of the function's URL
 	Processors  bool          // GOMAXPROCS is set
@@ -61,7 +62,7 @@ func (s *Settings) set(name, value string) (err error) {
 	case "GOMAXPROCS":
 		s.Processors = true
 	case "AWS_LAMBDA_INITIALIZATION_TYPE":
-		s.SnapStart = value == "snap-start"
+		s.SnapStart, s.Provisioned = value == "snap-start", value == "provisioned-concurrency"
 	case "AWS_LAMBDA_LOG_FORMAT":
 		s.JSONLogs = value == "JSON"
 	case "FAAS_LAMBDA_INVOKE_MODE":

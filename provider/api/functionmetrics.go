@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -54,10 +55,18 @@ func (m *functionMetrics) begin(name backend.Name) invocation {
 	return invocation{functionMetrics: m, name: name, gauge: gauge, start: time.Now()}
 }
 
+// clientGone is the code of an invocation whose client went before the answer
+// came. No client sees it; nginx counts such requests so.
+const clientGone = 499
+
 // failed ends an invocation that got no answer.
 func (i invocation) failed(err error) {
 	if errors.Is(err, backend.ErrNotFound) {
 		i.inFlight.DeleteLabelValues(i.name.Function, i.name.Namespace)
+		return
+	}
+	if errors.Is(err, context.Canceled) {
+		i.end(clientGone)
 		return
 	}
 	i.end(status(err))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,6 +23,10 @@ type Config struct {
 	ReadTimeout     time.Duration // for a request's headers, and for the body of one to /system
 	WriteTimeout    time.Duration // for writing an answer of /system
 	ShutdownTimeout time.Duration // how long invocations under way may last when the program is told to end
+
+	LogLevel  string // debug, info, warn or error
+	LogFormat string // text or json
+	PprofPort int    // of a listener on loopback; 0 is none
 
 	BasicAuth       bool
 	SecretMountPath string // directory of basic-auth-user and basic-auth-password
@@ -73,6 +78,9 @@ func Read(getenv func(string) string) (Config, error) {
 		ReadTimeout:        v.duration("read_timeout", 10*time.Second, time.Second, 24*time.Hour),
 		WriteTimeout:       v.duration("write_timeout", 10*time.Second, time.Second, 24*time.Hour),
 		ShutdownTimeout:    v.duration("shutdown_timeout", 25*time.Second, 0, 15*time.Minute),
+		LogLevel:           v.text("log_level", "info"),
+		LogFormat:          v.text("log_format", "text"),
+		PprofPort:          v.number("pprof_port", 0, 0, 65535),
 		BasicAuth:          v.boolean("basic_auth", false),
 		SecretMountPath:    v.text("secret_mount_path", "/run/secrets/"),
 		Namespace:          v.text("function_namespace", "openfaas-fn"),
@@ -99,6 +107,12 @@ func Read(getenv func(string) string) (Config, error) {
 	}
 	if c.Lambda.Arch != "amd64" && c.Lambda.Arch != "arm64" {
 		v.bad("function_arch", c.Lambda.Arch, "amd64 or arm64")
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		v.bad("log_level", c.LogLevel, "debug, info, warn or error")
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		v.bad("log_format", c.LogFormat, "text or json")
 	}
 	if c.Lambda.SecretStore != "secretsmanager" && c.Lambda.SecretStore != "ssm" {
 		v.bad("secret_store", c.Lambda.SecretStore, "secretsmanager or ssm")

@@ -21,21 +21,17 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 	if err != nil {
 		return nil, err
 	}
-	begin := time.Now()
 	ctx, span := startSpan(ctx, to)
-	over := func(code int, err error) {
-		b.observe.invoked(to, begin, code, err)
-		span.end(code, err)
-	}
 	answer, err := b.invokeOn(ctx, to, r)
 	if err != nil {
-		over(0, err)
+		b.observe.refused(name, err)
+		span.end(0, err)
 		return nil, err
 	}
 	if s, ok := answer.Body.(*stream); ok {
-		s.over = func(err error) { over(answer.StatusCode, err) }
+		s.over = func(err error) { span.end(answer.StatusCode, err) }
 	} else {
-		over(answer.StatusCode, nil)
+		span.end(answer.StatusCode, nil)
 	}
 	return answer, nil
 }
@@ -76,6 +72,9 @@ func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*ht
 	if err != nil {
 		_ = s.Close() // err says more
 		return nil, err
+	}
+	if m.FaasLambda.ColdStart {
+		b.observe.coldStart(to.name)
 	}
 	out := m.response(s)
 	out.Request = r

@@ -167,6 +167,11 @@ func (b *Backend) readAll(ctx context.Context, a *account) error {
 		}
 		all[f.name] = b.entry(ctx, f)
 	}
+	for name := range a.listing.all {
+		if _, still := all[name]; !still {
+			b.observe.forget(name) // deleted by somebody else
+		}
+	}
 	a.listing.all, a.listing.turn = all, turn
 	a.listing.until = time.Now().Add(min(max(time.Duration(calls+tagCalls)*callPause, freshness), maxFreshness))
 	return nil
@@ -184,6 +189,7 @@ func (b *Backend) entry(ctx context.Context, f *found) entry {
 		b.log.Error("read function", "function", f.function(), "error", err)
 		status = backend.StatusOf(types.FunctionDeployment{Service: f.name.Function, Namespace: f.name.Namespace})
 	}
+	b.observe.packaged(f.name, f.config.CodeSize)
 	return entry{f, status}
 }
 

@@ -23,6 +23,9 @@ type metadata struct {
 	Headers           map[string]string   `json:"headers"`
 	Cookies           []string            `json:"cookies"`
 	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+	FaasLambda        struct {
+		ColdStart bool `json:"coldStart"` // the first invocation of a sandbox
+	} `json:"faasLambda"`
 }
 
 var separator = make([]byte, 8)

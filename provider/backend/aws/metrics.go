@@ -3,8 +3,6 @@ package aws
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strconv"
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -16,32 +14,34 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// observer counts what happens between the provider and AWS. Functions' names
+// observer counts what happens between the provider and AWS; package api counts
+// invocations and their answers, whatever runs the functions. Functions' names
 // are labels, so only functions that exist are counted; forget removes those of
 // one that is deleted.
 type observer struct {
-	invocations *prometheus.CounterVec
-	seconds     *prometheus.HistogramVec
 	coldStarts  *prometheus.CounterVec
 	throttles   *prometheus.CounterVec
+	packages    *prometheus.GaugeVec
 	calls       *prometheus.CounterVec
 	callSeconds *prometheus.HistogramVec
 }
 
 // newObserver makes the metrics and registers them; registry may be nil.
 func newObserver(registry prometheus.Registerer) (*observer, error) {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "faas_lambda_" + name, Help: help}, labels)
-	}
+	function := []string{"function_name", "namespace"}
 	o := &observer{
-		invocations: counter("function_invocations_total", "Invocations by function and status code of the answer.", "function_name", "code"),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "faas_lambda_function_duration_seconds", Help: "Seconds from the request to the end of the function's answer.",
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900},
-		}, []string{"function_name"}),
-		coldStarts: counter("function_cold_starts_total", "Invocations that were the first of their sandbox.", "function_name"),
-		throttles:  counter("function_throttles_total", "Invocations that Lambda throttled.", "function_name"),
-		calls:      counter("aws_calls_total", "Calls to AWS by service, operation and error code, which is empty for success.", "service", "operation", "error"),
+		coldStarts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_lambda_function_cold_starts_total", Help: "Invocations for which a sandbox had to be started, as bootstrap tells.",
+		}, function),
+		throttles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_lambda_function_throttles_total", Help: "Invocations that Lambda throttled.",
+		}, function),
+		packages: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "faas_lambda_function_package_bytes", Help: "Size of the function's package in Lambda; of container images and layers, 0.",
+		}, function),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_lambda_aws_calls_total", Help: "Calls to AWS by service, operation and error code, which is empty for success.",
+		}, []string{"service", "operation", "error"}),
 		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "faas_lambda_aws_call_duration_seconds", Help: "Seconds that calls to AWS took, with their retries; of invocations, until the answer began.",
 			Buckets: prometheus.DefBuckets,
@@ -50,7 +50,7 @@ func newObserver(registry prometheus.Registerer) (*observer, error) {
 	if registry == nil {
 		return o, nil
 	}
-	for _, c := range []prometheus.Collector{o.invocations, o.seconds, o.coldStarts, o.throttles, o.calls, o.callSeconds} {
+	for _, c := range []prometheus.Collector{o.coldStarts, o.throttles, o.packages, o.calls, o.callSeconds} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -58,45 +58,31 @@ func newObserver(registry prometheus.Registerer) (*observer, error) {
 	return o, nil
 }
 
-// invoked counts an invocation that is over.
-func (o *observer) invoked(to target, begin time.Time, code int, err error) {
-	name := to.name.String()
-	if err != nil && code == 0 {
-		code = http.StatusInternalServerError
-		for _, k := range []struct {
-			kind error
-			code int
-		}{
-			{context.Canceled, 499}, // the client is gone
-			{backend.ErrThrottled, http.StatusTooManyRequests}, {backend.ErrTimeout, http.StatusGatewayTimeout},
-			{backend.ErrUnavailable, http.StatusServiceUnavailable}, {backend.ErrTooLarge, http.StatusRequestEntityTooLarge},
-			{backend.ErrInvalid, http.StatusBadRequest}, {backend.ErrNotFound, http.StatusNotFound},
-		} {
-			if errors.Is(err, k.kind) {
-				code = k.code
-				break
-			}
-		}
+// refused counts an invocation that Lambda did not take.
+func (o *observer) refused(name backend.Name, err error) {
+	switch {
+	case errors.Is(err, backend.ErrNotFound):
+		o.forget(name)
+	case errors.Is(err, backend.ErrThrottled) && !errors.Is(err, backend.ErrUnavailable):
+		o.throttles.WithLabelValues(name.Function, name.Namespace).Inc()
 	}
-	if code == http.StatusNotFound && err != nil {
-		o.forget(to.name)
-		return
-	}
-	if code == http.StatusTooManyRequests && err != nil {
-		o.throttles.WithLabelValues(name).Inc()
-	}
-	o.invocations.WithLabelValues(name, strconv.Itoa(code)).Inc()
-	o.seconds.WithLabelValues(name).Observe(time.Since(begin).Seconds())
+}
+
+// coldStart counts an invocation that a sandbox was started for.
+func (o *observer) coldStart(name backend.Name) {
+	o.coldStarts.WithLabelValues(name.Function, name.Namespace).Inc()
+}
+
+// packaged says how large a function's package is.
+func (o *observer) packaged(name backend.Name, bytes int64) {
+	o.packages.WithLabelValues(name.Function, name.Namespace).Set(float64(bytes))
 }
 
 // forget drops what is known of a function that exists no more.
 func (o *observer) forget(name backend.Name) {
-	labels := prometheus.Labels{"function_name": name.String()}
-	for _, c := range []interface {
-		DeletePartialMatch(prometheus.Labels) int
-	}{o.invocations, o.seconds, o.coldStarts, o.throttles} {
-		c.DeletePartialMatch(labels)
-	}
+	o.coldStarts.DeleteLabelValues(name.Function, name.Namespace)
+	o.throttles.DeleteLabelValues(name.Function, name.Namespace)
+	o.packages.DeleteLabelValues(name.Function, name.Namespace)
 }
 
 // called counts a call to AWS.
