@@ -31,12 +31,13 @@ type Config struct {
 	BasicAuth       bool
 	SecretMountPath string // directory of basic-auth-user and basic-auth-password
 
-	Namespace          string   // the default namespace, the only one so far
+	Namespace          string   // the default namespace
 	InsecureRegistries []string // may be reached over plain HTTP
 	LocalImages        bool     // allow oci:, oci-archive: and docker-archive: references; never from the environment
 	CacheDir           string   // finished packages
 
 	Lambda Lambda
+	File   File // the backend, and what --config says about it
 
 	MaxIdleConns int // kept open to AWS
 }
@@ -72,35 +73,7 @@ var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 // The error names every variable whose value cannot be used.
 func Read(getenv func(string) string) (Config, error) {
 	v := values{getenv: getenv}
-	c := Config{
-		Host:               v.text("host", ""),
-		Port:               v.number("port", 8080, 0, 65535),
-		ReadTimeout:        v.duration("read_timeout", 10*time.Second, time.Second, 24*time.Hour),
-		WriteTimeout:       v.duration("write_timeout", 10*time.Second, time.Second, 24*time.Hour),
-		ShutdownTimeout:    v.duration("shutdown_timeout", 25*time.Second, 0, 15*time.Minute),
-		LogLevel:           v.text("log_level", "info"),
-		LogFormat:          v.text("log_format", "text"),
-		PprofPort:          v.number("pprof_port", 0, 0, 65535),
-		BasicAuth:          v.boolean("basic_auth", false),
-		SecretMountPath:    v.text("secret_mount_path", "/run/secrets/"),
-		Namespace:          v.text("function_namespace", "openfaas-fn"),
-		InsecureRegistries: v.list("insecure_registries"),
-		CacheDir:           v.text("cache_dir", ""),
-		MaxIdleConns:       v.number("max_idle_conns", 1024, 1, 1<<20),
-		Lambda: Lambda{
-			Role:          v.text("lambda_execution_role", ""),
-			Arch:          v.text("function_arch", "amd64"),
-			Memory:        v.number("function_memory", 256, 128, 10240),
-			Timeout:       v.duration("function_timeout", time.Minute, time.Second, 900*time.Second),
-			DeployTimeout: v.duration("deploy_timeout", 5*time.Minute, time.Second, time.Hour),
-			CodeBucket:    v.text("code_bucket", ""),
-			SecretStore:   v.text("secret_store", "secretsmanager"),
-			PayloadMemory: int64(v.number("payload_memory", 256, 32, 1<<20)) << 20,
-			ReadyWait:     v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute),
-		},
-	}
-	// Known to users of faas-provider. The one host that we call is AWS.
-	c.MaxIdleConns = v.number("max_idle_conns_per_host", c.MaxIdleConns, 1, 1<<20)
+	c := v.config()
 	v.match("function_namespace", c.Namespace, label, "lower case letters, digits and -, at most 63")
 	if c.Lambda.Role != "" {
 		v.match("lambda_execution_role", c.Lambda.Role, role, "the ARN of an IAM role")
@@ -128,12 +101,60 @@ func Read(getenv func(string) string) (Config, error) {
 			v.bad("insecure_registries", registry, "host or host:port, separated by commas")
 		}
 	}
+	c.File.Kind = "aws"
 	return c, errors.Join(v.errs...)
+}
+
+// config reads all variables, each with what it means: docs/configuration.md is
+// made of that.
+func (v *values) config() Config {
+	c := Config{
+		Host:               v.text("host", "", "address to listen on; empty means all. `up` has `--host`, 127.0.0.1 by default"),
+		Port:               v.number("port", 8080, 0, 65535, "port of the provider; 0 takes a free one. `up` has `--port`"),
+		ReadTimeout:        v.duration("read_timeout", 10*time.Second, time.Second, 24*time.Hour, "for a request's headers, and for the body of one to `/system`. Invocations have the function's own timeout"),
+		WriteTimeout:       v.duration("write_timeout", 10*time.Second, time.Second, 24*time.Hour, "for writing an answer of `/system`"),
+		ShutdownTimeout:    v.duration("shutdown_timeout", 25*time.Second, 0, 15*time.Minute, "how long invocations under way may go on when the program is told to end"),
+		LogLevel:           v.text("log_level", "info", "`debug`, `info`, `warn` or `error`. `debug` has a line for each invocation"),
+		LogFormat:          v.text("log_format", "text", "`text`, or `json` for one JSON object a line"),
+		PprofPort:          v.number("pprof_port", 0, 0, 65535, "port of Go's profiles on 127.0.0.1; 0 serves none"),
+		BasicAuth:          v.boolean("basic_auth", false, "ask for the credentials in `secret_mount_path`; `up` asks unless this is `false` or `--no-auth` is given"),
+		SecretMountPath:    v.text("secret_mount_path", "/run/secrets/", "directory with `basic-auth-user` and `basic-auth-password`; `up` makes its own in the data directory"),
+		Namespace:          v.text("function_namespace", "openfaas-fn", "the default namespace"),
+		InsecureRegistries: v.list("insecure_registries", "registries (host or host:port, separated by commas) that may be reached over plain HTTP. Those on loopback always may"),
+		CacheDir:           v.text("cache_dir", "", "where finished packages are kept to be used again; empty means the user's cache directory"),
+		MaxIdleConns:       v.number("max_idle_conns", 1024, 1, 1<<20, "connections kept open to AWS"),
+		Lambda: Lambda{
+			Role:          v.text("lambda_execution_role", "", "ARN of the IAM role that functions run as; the `aws` backend requires it"),
+			Arch:          v.text("function_arch", "amd64", "amd64 or arm64; `up` takes the machine's own"),
+			Memory:        v.number("function_memory", 256, 128, 10240, "MB of a function without `limits.memory`"),
+			Timeout:       v.duration("function_timeout", time.Minute, time.Second, 900*time.Second, "timeout of a function when neither its `envVars` nor its image set `exec_timeout` or `write_timeout`"),
+			DeployTimeout: v.duration("deploy_timeout", 5*time.Minute, time.Second, time.Hour, "how long Lambda may take to make a function ready"),
+			CodeBucket:    v.text("code_bucket", "", "S3 bucket of what Lambda's API does not take: large packages, and request bodies over 6 MB that do not compress below it. Empty means `faas-lambda-ACCOUNT-REGION`, made when it is needed; `none` means that there is none, and such requests get a 413"),
+			SecretStore:   v.text("secret_store", "secretsmanager", "where secrets are kept: `secretsmanager` (AWS Secrets Manager) or `ssm` (Parameter Store: free up to 4 KB, text alone)"),
+			PayloadMemory: int64(v.number("payload_memory", 256, 32, 1<<20, "MB for all request bodies over 64 KB that are being sent; further ones wait")) << 20,
+			ReadyWait:     v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute, "how long an invocation waits for a function that is not ready yet, before it gets a 503"),
+		},
+	}
+	// Known to users of faas-provider. The one host that we call is AWS.
+	c.MaxIdleConns = v.number("max_idle_conns_per_host", c.MaxIdleConns, 1, 1<<20, "the same, for users of other providers; it wins")
+	return c
+}
+
+// Setting is one variable, for the documentation.
+type Setting struct {
+	Name, Default, Range, Meaning string
+}
+
+// Settings returns every variable that Read reads.
+func Settings() []Setting {
+	v := values{getenv: func(string) string { return "" }}
+	v.config()
+	return v.settings
 }
 
 // Serve checks what only a provider against AWS itself needs.
 func (c Config) Serve() error {
-	if c.Lambda.Role == "" {
+	if c.File.Kind == "aws" && c.Lambda.Role == "" {
 		return fmt.Errorf("read configuration: lambda_execution_role is not set: it is the ARN of the IAM role that functions run as")
 	}
 	return nil

@@ -10,15 +10,22 @@ import (
 
 // values reads variables and collects an error for each that is bad.
 type values struct {
-	getenv func(string) string
-	errs   []error
+	getenv   func(string) string
+	errs     []error
+	settings []Setting // what was asked for
+}
+
+// about takes note of a variable.
+func (v *values) about(name, fallback, bounds, meaning string) {
+	v.settings = append(v.settings, Setting{name, fallback, bounds, meaning})
 }
 
 func (v *values) bad(name, value, want string) {
 	v.errs = append(v.errs, fmt.Errorf("read configuration: %s=%q: want %s", name, value, want))
 }
 
-func (v *values) text(name, fallback string) string {
+func (v *values) text(name, fallback, meaning string) string {
+	v.about(name, fallback, "", meaning)
 	if s := v.getenv(name); s != "" {
 		return s
 	}
@@ -31,7 +38,8 @@ func (v *values) match(name, value string, pattern *regexp.Regexp, want string) 
 	}
 }
 
-func (v *values) number(name string, fallback, low, high int) int {
+func (v *values) number(name string, fallback, low, high int, meaning string) int {
+	v.about(name, strconv.Itoa(fallback), fmt.Sprintf("%d to %d", low, high), meaning)
 	s := v.getenv(name)
 	if s == "" {
 		return fallback
@@ -45,7 +53,8 @@ func (v *values) number(name string, fallback, low, high int) int {
 }
 
 // duration reads a time as OpenFaaS writes it: whole seconds, or Go's form.
-func (v *values) duration(name string, fallback, low, high time.Duration) time.Duration {
+func (v *values) duration(name string, fallback, low, high time.Duration, meaning string) time.Duration {
+	v.about(name, short(fallback), short(low)+" to "+short(high), meaning)
 	s := v.getenv(name)
 	if s == "" {
 		return fallback
@@ -67,7 +76,20 @@ func parseDuration(s string) (time.Duration, error) {
 	return time.ParseDuration(s)
 }
 
-func (v *values) boolean(name string, fallback bool) bool {
+// short writes a duration without the zeros that Go adds: 1m, not 1m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func (v *values) boolean(name string, fallback bool, meaning string) bool {
+	v.about(name, strconv.FormatBool(fallback), "", meaning)
 	switch s := v.getenv(name); s {
 	case "":
 		return fallback
@@ -81,7 +103,8 @@ func (v *values) boolean(name string, fallback bool) bool {
 	}
 }
 
-func (v *values) list(name string) []string {
+func (v *values) list(name, meaning string) []string {
+	v.about(name, "", "", meaning)
 	var out []string
 	for part := range strings.SplitSeq(v.getenv(name), ",") {
 		if part = strings.TrimSpace(part); part != "" {
