@@ -27,22 +27,29 @@ func command() *cobra.Command {
 }
 
 func serveCommand() *cobra.Command {
+	var kind, file string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the provider against AWS",
-		Long: `Serve the OpenFaaS provider API against AWS Lambda.
+		Short: "Serve the provider against AWS, or another backend",
+		Long: `Serve the OpenFaaS provider API: against AWS Lambda, another OpenFaaS provider
+or gateway, memory, or a federation of these.
 
-Credentials, region and endpoint come from where AWS's SDK looks for them: the
-environment, the shared configuration files, a web identity, the instance.
-AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_LAMBDA replace the endpoint. The settings
-are environment variables; docs/configuration.md lists them.`,
-		Args: cobra.NoArgs,
+For AWS, credentials, region and endpoint come from where its SDK looks for
+them: the environment, the shared configuration files, a web identity, the
+instance. AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_LAMBDA replace the endpoint. The
+settings are environment variables, and those of backends keys of a file;
+docs/configuration.md lists them.`,
+		Example: "  faas-lambda serve --backend memory\n  faas-lambda serve --backend federation --config federation.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Read(os.Getenv)
-			if err != nil {
-				return err
+			if err == nil {
+				cfg, err = cfg.ReadFile(file, kind)
 			}
-			if err := cfg.Serve(); err != nil {
+			if err == nil {
+				err = cfg.Serve()
+			}
+			if err != nil {
 				return err
 			}
 			listener, err := listen(cmd.Context(), cfg)
@@ -52,5 +59,7 @@ are environment variables; docs/configuration.md lists them.`,
 			return serve(cmd.Context(), cfg, listener, newLogger(os.Stderr, cfg))
 		},
 	}
+	cmd.Flags().StringVar(&kind, "backend", "", "aws, memory, remote or federation (default: the one section of --config, else aws)")
+	cmd.Flags().StringVar(&file, "config", "", "YAML file with the settings of the backend")
 	return cmd
 }

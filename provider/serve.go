@@ -44,10 +44,11 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 			log.Warn("spans were lost", "error", err)
 		}
 	}()
-	handler, err := handler(ctx, cfg, log)
+	handler, closeBackend, err := handler(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, closeBackend()) }()
 	if cfg.LogLevel == "debug" {
 		handler = invocations(handler, log)
 	}
@@ -72,31 +73,26 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 // lastSpans is how long the end of the program waits for a collector of traces.
 const lastSpans = 2 * time.Second
 
-// handler wires configuration, backend and API.
-func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Handler, error) {
+// handler wires configuration, backend and API. The second result closes the
+// backend.
+func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Handler, func() error, error) {
 	var credentials *auth.BasicAuthCredentials
 	if cfg.BasicAuth {
 		var err error
 		if credentials, err = (&auth.ReadBasicAuthFromDisk{SecretMountPath: cfg.SecretMountPath}).Read(); err != nil {
-			return nil, fmt.Errorf("read basic-auth-user and basic-auth-password in %s: %w", cfg.SecretMountPath, err)
+			return nil, nil, fmt.Errorf("read basic-auth-user and basic-auth-password in %s: %w", cfg.SecretMountPath, err)
 		}
 	}
 	registry := prometheus.NewRegistry()
-	functions, err := aws.Open(ctx, aws.Options{
-		Namespace: cfg.Namespace, Role: cfg.Lambda.Role, Arch: cfg.Lambda.Arch, Memory: cfg.Lambda.Memory,
-		Timeout: cfg.Lambda.Timeout, DeployTimeout: cfg.Lambda.DeployTimeout, MaxIdleConns: cfg.MaxIdleConns,
-		Endpoint: cfg.Lambda.Endpoint, Region: cfg.Lambda.Region, AccessKey: cfg.Lambda.AccessKey, SecretKey: cfg.Lambda.SecretKey,
-		CodeBucket: cfg.Lambda.CodeBucket, SecretStore: cfg.Lambda.SecretStore, PayloadMemory: cfg.Lambda.PayloadMemory, ReadyWait: cfg.Lambda.ReadyWait,
-		Packager: packager(cfg), Metrics: registry, Logger: log,
-	})
+	functions, closeBackend, err := openBackend(ctx, cfg, registry, log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return api.New(functions, api.Options{
 		Namespace: cfg.Namespace, Credentials: credentials, Version: version, SHA: sha,
 		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Logger: log,
 		Registry: registry, Closing: ctx.Done(),
-	}), nil
+	}), closeBackend, nil
 }
 
 // packager makes the packages of a provider with that configuration.

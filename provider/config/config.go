@@ -154,7 +154,7 @@ func Settings() []Setting {
 
 // Serve checks what only a provider against AWS itself needs.
 func (c Config) Serve() error {
-	if c.File.Kind == "aws" && c.Lambda.Role == "" {
+	if c.File.Kind == "aws" && c.Lambda.Role == "" && (c.File.AWS == nil || c.File.AWS.ExecutionRole == "") {
 		return fmt.Errorf("read configuration: lambda_execution_role is not set: it is the ARN of the IAM role that functions run as")
 	}
 	return nil

@@ -144,6 +144,9 @@ func (c Config) ReadFile(path, kind string) (Config, error) {
 	if err == nil {
 		err = f.check()
 	}
+	if err != nil && path == "" {
+		return c, fmt.Errorf("read configuration: %w: --config names the file", err)
+	}
 	if err != nil {
 		return c, fmt.Errorf("read configuration %s: %w", path, err)
 	}
