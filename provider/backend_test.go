@@ -174,14 +174,25 @@ func build(t *testing.T) made {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return made{image: archive(t, compiled["cat"]), bootstrap: compiled["bootstrap"], cache: t.TempDir()}
+}
+
+// archive is such an image with that program, and empty files more.
+func archive(t *testing.T, program []byte, more ...string) string {
+	t.Helper()
 	var content bytes.Buffer
 	w := tar.NewWriter(&content)
 	for _, path := range []string{"usr/bin/fwatchdog", "bin/cat"} {
-		err := w.WriteHeader(&tar.Header{Name: path, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(compiled["cat"]))})
+		err := w.WriteHeader(&tar.Header{Name: path, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(program))})
 		if err == nil {
-			_, err = w.Write(compiled["cat"])
+			_, err = w.Write(program)
 		}
 		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range more {
+		if err := w.WriteHeader(&tar.Header{Name: path, Typeflag: tar.TypeReg, Mode: 0o644}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -206,7 +217,7 @@ func build(t *testing.T) made {
 	if err := tarball.WriteToFile(path, name.MustParseReference("cat:1").(name.Tag), image); err != nil {
 		t.Fatal(err)
 	}
-	return made{image: "docker-archive:" + path, bootstrap: compiled["bootstrap"], cache: t.TempDir()}
+	return "docker-archive:" + path
 }
 
 func rootFS(t *testing.T, image v1.Image) v1.RootFS {

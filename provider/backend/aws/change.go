@@ -92,23 +92,31 @@ func (c *change) run(ctx context.Context, steps ...func(context.Context) error) 
 	}
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	if undone := c.undo(undo); undone != nil {
+	done, undone := c.undo(undo)
+	if done {
+		return nil
+	}
+	if undone != nil {
 		return fmt.Errorf("%w; and it could not be undone: %w; the next deployment, deletion or list does it", err, undone)
 	}
 	return err
 }
 
 // undo brings back what was there before, unless the function is by now in the
-// hands of another change, or never was in these.
-func (c *change) undo(ctx context.Context) error {
+// hands of another change, or never was in these. It tells whether the change is
+// done after all: the answer to its last step was lost.
+func (c *change) undo(ctx context.Context) (done bool, err error) {
 	f, err := c.b.get(ctx, c.plan.name)
 	if errors.Is(err, backend.ErrNotFound) || errors.Is(err, backend.ErrConflict) {
-		return nil
+		return false, nil
 	}
 	if err != nil || markOf(f.config) != c.mark {
-		return err
+		return false, err
 	}
-	return c.b.revert(ctx, f)
+	if f.doc.Current == c.digest && f.state() == settled {
+		return true, nil
+	}
+	return false, c.b.revert(ctx, f)
 }
 
 // create makes a function that does not exist.
@@ -331,7 +339,7 @@ func (c *change) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.doc = c.doc.serving(c.digest)
+	c.doc = c.doc.serving(c.digest, "")
 	hadS3, before := c.inS3(), c.current != nil
 	if err := c.write(ctx, ""); err != nil {
 		return err

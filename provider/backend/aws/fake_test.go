@@ -27,6 +27,8 @@ type fakeLambda struct {
 	after     func(op string, f *fakeFunction)             // changes what an operation left
 	lose      string                                       // the next answer of this operation is lost
 	invoked   func(w http.ResponseWriter, r *http.Request) // answers invocations
+	indexed   bool                                         // there is an index of tags
+	page      int                                          // functions on a page; 0: 2
 }
 
 type fakeFunction struct {
@@ -93,11 +95,15 @@ func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	op, name := operation(r)
-	if op == "GetResources" { // there is no index of tags here
+	if op == "GetResources" && !f.indexed {
 		refuse(w, 403, "AccessDeniedException", "not here")
 		return
 	}
 	f.calls = append(f.calls, op)
+	if op == "GetResources" {
+		f.resources(w, r)
+		return
+	}
 	if f.fault != nil && f.fault(op, w) {
 		return
 	}
@@ -212,9 +218,9 @@ func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name 
 		if i := slices.Index(names, r.URL.Query().Get("Marker")); i >= 0 {
 			names = names[i:]
 		}
-		page := map[string]any{}
-		if len(names) > 2 {
-			page["NextMarker"], names = names[2], names[:2]
+		page, size := map[string]any{}, max(f.page, 2)
+		if len(names) > size {
+			page["NextMarker"], names = names[size], names[:size]
 		}
 		configs := []any{}
 		for _, name := range names {
@@ -224,6 +230,39 @@ func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name 
 		return page
 	}
 	return function.config
+}
+
+// resources answers GetResources for one tag's key; mu is held.
+func (f *fakeLambda) resources(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		PaginationToken string
+		TagFilters      []struct{ Key string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		refuse(w, 400, "InvalidParameterException", err.Error())
+		return
+	}
+	names := slices.Sorted(maps.Keys(f.functions))
+	if i := slices.Index(names, in.PaginationToken); i >= 0 {
+		names = names[i:]
+	}
+	token, list := "", []any{}
+	for _, name := range names {
+		if _, ok := f.functions[name].tags[in.TagFilters[0].Key]; !ok {
+			continue
+		}
+		if len(list) == 100 {
+			token = name
+			break
+		}
+		tags := []any{}
+		for key, value := range f.functions[name].tags {
+			tags = append(tags, map[string]string{"Key": key, "Value": value})
+		}
+		list = append(list, map[string]any{"ResourceARN": f.functions[name].config["FunctionArn"], "Tags": tags})
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	_ = json.NewEncoder(w).Encode(map[string]any{"PaginationToken": token, "ResourceTagMappingList": list})
 }
 
 // change changes $LATEST, or publishes it.

@@ -61,6 +61,7 @@ type record struct {
 	// Namespace in tags, EnvVars and EnvProcess in the version's environment.
 	Deployed types.FunctionDeployment `json:"deployed"`
 	At       time.Time                `json:"at"`
+	Served   bool                     `json:"served,omitempty"` // it serves, or did
 }
 
 var errRecord = errors.New("record in the function's tags is damaged")
@@ -97,6 +98,7 @@ func (d document) with(r record, keep int) document {
 	for _, old := range d.Records {
 		switch {
 		case old.Digest == r.Digest:
+			kept[0].Served = old.Served
 		case old.Digest == d.Current:
 			kept = append(kept, old)
 		case others < keep-1:
@@ -109,10 +111,13 @@ func (d document) with(r record, keep int) document {
 }
 
 // serving returns d with the deployment of digest as what serves, and without
-// those that were to replace another one and never did.
-func (d document) serving(digest string, drop ...string) document {
+// the one to be given up, unless that served before.
+func (d document) serving(digest, giveUp string) document {
 	d.Current = digest
-	d.Records = slices.DeleteFunc(slices.Clone(d.Records), func(r record) bool { return r.Digest != digest && slices.Contains(drop, r.Digest) })
+	d.Records = slices.DeleteFunc(slices.Clone(d.Records), func(r record) bool { return r.Digest != digest && r.Digest == giveUp && !r.Served })
+	for i := range d.Records {
+		d.Records[i].Served = d.Records[i].Served || d.Records[i].Digest == digest
+	}
 	return d
 }
 

@@ -105,7 +105,7 @@ func TestEarlierRecordsGoWhenThereIsNoRoom(t *testing.T) {
 		r.Deployed.Annotations = &map[string]string{"long": noise(3000 * (i + 1))[3000*i:]}
 		d = d.with(r, 6)
 	}
-	d = d.serving(strings.Repeat("2", 16))
+	d = d.serving(strings.Repeat("2", 16), "")
 	written, tags, err := (&account{wanted: noBucket}).writeDocument(t.Context(), "hello", d)
 	if err != nil {
 		t.Fatal(err)
@@ -135,13 +135,13 @@ func TestKeptRecords(t *testing.T) {
 			d = d.with(record{Digest: c.deploy}, 3)
 		}
 		if c.serve != "" {
-			d = d.serving(c.serve)
+			d = d.serving(c.serve, "")
 		}
 		if got := order(); got != c.want && !(len(got) == 4 && strings.Contains(got, d.Current)) {
 			t.Errorf("after %+v: %s", c, got)
 		}
 	}
-	if d = d.serving("h", "g"); order() != "hef" {
+	if d = d.serving("h", "g").serving("h", "e"); order() != "hef" {
 		t.Errorf("without the one that never served: %s", order())
 	}
 }

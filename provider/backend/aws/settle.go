@@ -117,7 +117,7 @@ func (b *Backend) complete(ctx context.Context, f *found, digest string) error {
 	if f.doc.Current != digest {
 		replicas = backend.MinReplicas(r.Deployed)
 	}
-	return b.rest(ctx, f, r, replicas, f.doc.serving(digest))
+	return b.rest(ctx, f, r, replicas, f.doc.serving(digest, ""))
 }
 
 // revert undoes a deployment that does not serve, or shall not.
@@ -157,8 +157,13 @@ func (b *Backend) rest(ctx context.Context, f *found, r record, replicas uint64,
 		return err
 	}
 	at := attachment{account: f.account, name: f.name, function: f.function(), want: want, had: f.belongings()}
-	if f.state() == scaling {
-		at.had = append(at.had, belongings{provisioned: math.MaxInt32, reserved: 0}, nothing) // it is not known how far it went
+	switch f.state() { // it is not known how far it went
+	case creating:
+		at.had = append(at.had, nothing)
+	case scaling:
+		much := want
+		much.provisioned, much.reserved = math.MaxInt32, math.MaxInt32
+		at.had = append(at.had, much)
 	}
 	for _, at.late = range []bool{false, true} {
 		err := b.attach(ctx, at)
