@@ -10,12 +10,14 @@ SHA     ?= $(shell git rev-parse HEAD 2>/dev/null)
 # image: nothing of the machine, the checkout or the time may get into it.
 BOOTSTRAP_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 BOOTSTRAPS      := $(foreach arch,amd64 arm64,provider/bootstraps/bin/bootstrap-linux-$(arch))
+# fwatchdog goes into the images that `faas-lambda build` makes.
+WATCHDOGS       := $(foreach arch,amd64 arm64,provider/bootstraps/bin/fwatchdog-linux-$(arch).gz)
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-peers bench fuzz lint fmt tools clean $(BOOTSTRAPS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-peers bench fuzz lint fmt tools clean $(BOOTSTRAPS) $(WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +27,10 @@ build: $(BOOTSTRAPS) bin/faas-lambda bin/fwatchdog ## build bin/faas-lambda (wit
 $(BOOTSTRAPS): provider/bootstraps/bin/bootstrap-linux-%:
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(BOOTSTRAP_FLAGS) -o $@ ./bootstrap
 
-bin/faas-lambda: $(BOOTSTRAPS)
+$(WATCHDOGS): provider/bootstraps/bin/fwatchdog-linux-%.gz:
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(BOOTSTRAP_FLAGS) -o $(basename $@) ./watchdog/fwatchdog && gzip -nf $(basename $@)
+
+bin/faas-lambda: $(BOOTSTRAPS) $(WATCHDOGS)
 	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.sha=$(SHA)' -o $@ ./provider
 
 bin/fwatchdog:
@@ -69,4 +74,4 @@ fmt: ## format the code
 	gofmt -w .
 
 clean: ## remove what build made
-	rm -rf bin $(BOOTSTRAPS)
+	rm -rf bin $(BOOTSTRAPS) $(WATCHDOGS)

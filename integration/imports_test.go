@@ -45,6 +45,8 @@ var mayImport = []struct {
 	{"emulator", []string{"emulator/..."}},
 	{"provider/config", nil},
 	{"provider/bootstraps", nil},
+	{"provider/samples", nil},
+	{"provider/workshop", nil},
 	{"provider/backend", nil},
 	{"provider/backend/aws", []string{"provider/backend", "provider/backend/backendtest", "layers/...", "bootstrap/launch"}},
 	{"provider/backend/remote", []string{"provider/backend/...", "provider/api"}},     // its tests serve a provider

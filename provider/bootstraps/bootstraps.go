@@ -1,12 +1,15 @@
 // Package bootstraps holds the bootstrap programs that go into packages, one
-// for each processor that Lambda offers. `make build` puts them into bin before
+// for each processor that Lambda offers, and the watchdogs that go into images. `make build` puts them into bin before
 // it compiles the program; nothing is built or downloaded at run time.
 package bootstraps
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 )
 
@@ -30,4 +33,22 @@ func Binary(arch string) ([]byte, error) {
 		return nil, fmt.Errorf("find bootstrap for linux/%s: %w", arch, ErrNotBuilt)
 	}
 	return program, err
+}
+
+// Watchdog returns the program fwatchdog for arch (amd64 or arm64). It is needed
+// only where images are built, and is kept compressed.
+func Watchdog(arch string) ([]byte, error) {
+	packed, err := bin.ReadFile("bin/fwatchdog-linux-" + arch + ".gz")
+	if err != nil {
+		return nil, fmt.Errorf("find fwatchdog for linux/%s: %w", arch, ErrNotBuilt)
+	}
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("unpack fwatchdog: %w", err)
+	}
+	program, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("unpack fwatchdog: %w", err)
+	}
+	return program, nil
 }

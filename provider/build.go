@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/faas-lambda/faas-lambda/provider/bootstraps"
+	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/workshop"
+)
+
+// folderOptions are the flags of everything that builds folders.
+type folderOptions struct {
+	base      string
+	buildArgs []string
+	templates string
+	filter    string
+	noEnvsub  bool
+}
+
+func (o *folderOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.base, "base", "", "base image for a folder: a reference, oci:DIR[:ref], or scratch (default: the template's)")
+	f.StringArrayVarP(&o.buildArgs, "build-arg", "b", nil, "build argument for a folder, NAME=VALUE; may be repeated")
+	f.StringVar(&o.templates, "templates", "", "folder of templates (default: template beside the stack file)")
+	f.StringVar(&o.filter, "filter", "", "name of the function in a stack file, with * and ?")
+}
+
+// functions are those that a folder or stack file stands for.
+func (o *folderOptions) functions(target string) ([]workshop.Function, error) {
+	stack := workshop.StackOptions{Getenv: os.Getenv, Templates: o.templates, Filter: o.filter}
+	if o.noEnvsub {
+		stack.Getenv = nil
+	}
+	if info, err := os.Stat(target); err == nil && !info.IsDir() {
+		return workshop.ReadStack(target, stack)
+	}
+	return workshop.Open(target, stack)
+}
+
+// workshop is how the folders are built.
+func (o *folderOptions) workshop(arch string, out io.Writer) (workshop.Options, error) {
+	args, err := pairs("build-arg", o.buildArgs)
+	if err != nil {
+		return workshop.Options{}, err
+	}
+	watchdog, err := bootstraps.Watchdog(arch)
+	if err != nil {
+		return workshop.Options{}, err
+	}
+	cfg, err := config.Read(os.Getenv)
+	if err != nil {
+		return workshop.Options{}, err
+	}
+	return workshop.Options{
+		Arch: arch, Base: o.base, Watchdog: watchdog, CacheDir: defaultCache(), Output: out, BuildArgs: args, Insecure: cfg.InsecureRegistries,
+	}, nil
+}
+
+// folderTarget is a folder of a function to run.
+type folderTarget string
+
+// place builds the function and deploys it.
+func (t folderTarget) place(ctx context.Context, cfg config.Config, o runOptions, dir string) (placed, error) {
+	all, err := o.folder.functions(string(t))
+	if err != nil {
+		return placed{}, err
+	}
+	if len(all) != 1 {
+		return placed{}, fmt.Errorf("run %s: its stack file has %d functions: choose one with --filter", string(t), len(all))
+	}
+	f := all[0]
+	options, err := o.folder.workshop(runtime.GOARCH, os.Stderr)
+	if err != nil {
+		return placed{}, err
+	}
+	img, err := workshop.Build(ctx, f, options)
+	if err != nil {
+		return placed{}, err
+	}
+	layout := filepath.Join(dir, "image")
+	if err := workshop.WriteLayout(layout, img); err != nil {
+		return placed{}, err
+	}
+	d, err := o.deployment("oci:" + layout)
+	if err != nil {
+		return placed{}, err
+	}
+	if o.name == "" {
+		d.Service = f.Name
+	}
+	for name, value := range f.Deployment.EnvVars {
+		if _, given := d.EnvVars[name]; !given {
+			d.EnvVars[name] = value
+		}
+	}
+	d.EnvProcess = f.Deployment.EnvProcess
+	return deployLocal(ctx, cfg, d)
+}
+
+// buildOptions are the flags of build.
+type buildOptions struct {
+	folder   folderOptions
+	yaml     string
+	output   string
+	image    string
+	arch     string
+	push     bool
+	compress bool
+}
+
+func buildCommand() *cobra.Command {
+	var o buildOptions
+	cmd := &cobra.Command{
+		Use:   "build [FOLDER]",
+		Short: "Build the images of functions, without Docker",
+		Long: `Build functions of our templates into OCI layouts, or push them to a registry.
+
+FOLDER is a function's folder, or one with a stack.yaml, which is read as
+faas-cli reads it; without FOLDER it is the one that -f names. Go and Rust are
+compiled into static programs, Node, Python and Ruby are laid on a base image
+from a registry or an OCI layout. The language's own tools must be installed.
+The same sources, tools and base give the same image.`,
+		Example: `  faas-lambda build ./hello
+  faas-lambda build -f stack.yaml --filter 'api-*' --push
+  faas-lambda build ./hello --base oci:node-base -o hello.oci`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target := o.yaml
+			if len(args) > 0 {
+				target = args[0]
+			}
+			return o.build(cmd.Context(), target, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	o.folder.flags(f)
+	f.StringVarP(&o.yaml, "yaml", "f", "stack.yaml", "stack file")
+	f.StringVarP(&o.output, "output", "o", "", "OCI layout to write (default: build/oci/NAME)")
+	f.StringVar(&o.image, "image", "", "reference to push to (default: what the stack file says)")
+	f.StringVar(&o.arch, "arch", runtime.GOARCH, "amd64 or arm64")
+	f.BoolVar(&o.push, "push", false, "push to the registry instead of writing a layout")
+	f.BoolVar(&o.compress, "compress", false, "compress the layers of the layout")
+	f.BoolVar(&o.folder.noEnvsub, "no-envsubst", false, "leave ${NAME} in the stack file as it is")
+	return cmd
+}
+
+func (o buildOptions) build(ctx context.Context, target string, out io.Writer) error {
+	if o.push && o.output != "" {
+		return errors.New("build: --push and --output are two places: give one of them")
+	}
+	all, err := o.folder.functions(target)
+	if err != nil {
+		return err
+	}
+	if len(all) > 1 && (o.output != "" || o.image != "") {
+		return fmt.Errorf("build: %d functions cannot go to one place: choose one with --filter", len(all))
+	}
+	options, err := o.folder.workshop(o.arch, out)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if f.SkipBuild {
+			fmt.Fprintf(out, "%s: skipped, as its skip_build says\n", f.Name)
+			continue
+		}
+		begin := time.Now()
+		img, err := workshop.Build(ctx, f, options)
+		if err != nil {
+			return err
+		}
+		where, err := o.publish(ctx, f, img, options)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s: %s in %.2f s\n", f.Name, where, time.Since(begin).Seconds())
+	}
+	return nil
+}
+
+// publish puts the image where the flags say, and returns its reference.
+func (o buildOptions) publish(ctx context.Context, f workshop.Function, img v1.Image, options workshop.Options) (string, error) {
+	if o.push {
+		ref := o.image
+		if ref == "" {
+			ref = f.Image
+		}
+		if ref == "" {
+			return "", fmt.Errorf("build function %s: it has no image to push to: name one with --image", f.Name)
+		}
+		return workshop.Push(ctx, ref, img, options.Insecure)
+	}
+	if o.compress {
+		var err error
+		if img, err = workshop.Compress(img); err != nil {
+			return "", fmt.Errorf("compress image of function %s: %w", f.Name, err)
+		}
+	}
+	dir := o.output
+	if dir == "" {
+		dir = filepath.Join("build", "oci", f.Name)
+	}
+	if err := workshop.WriteLayout(strings.TrimPrefix(dir, "oci:"), img); err != nil {
+		return "", err
+	}
+	digest, err := img.Digest()
+	return fmt.Sprintf("oci:%s, %s", dir, digest), err
+}

@@ -1,0 +1,190 @@
+package workshop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+)
+
+// pythonVersion is the default of python-lambda's build argument PYTHON_VERSION.
+const pythonVersion = "3.13"
+
+// makeGo compiles a static program.
+func makeGo(ctx context.Context, b *build, dir string) ([]files, error) {
+	if b.args["CGO_ENABLED"] == "1" {
+		return nil, errors.New("CGO_ENABLED=1 links with this machine's libraries instead of the base's: use faas-cli build")
+	}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid="}
+	if hasEvents, err := contains(filepath.Join(dir, "function"), "*.go", goEvents); err != nil {
+		return nil, err
+	} else if hasEvents {
+		args = append(args, "-tags", "events")
+	}
+	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + b.Arch}
+	for _, name := range []string{"GOFLAGS", "GOPROXY", "GOPRIVATE", "GONOSUMDB"} {
+		if value := b.args[name]; value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	if err := b.command(ctx, dir, env, "go", append(args, "-o", "handler.out", ".")...); err != nil {
+		return nil, err
+	}
+	return program(filepath.Join(dir, "handler.out"), filepath.Join(dir, "function", "static"))
+}
+
+// goEvents is the second form of a handler. Without it the program is linked
+// without AWS's packages.
+var goEvents = regexp.MustCompile(`(?m)^func HandleEvent\(`)
+
+// contains tells whether a file of a folder matches.
+func contains(dir, pattern string, what *regexp.Regexp) (bool, error) {
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		return false, err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil || what.Match(data) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// program is a compiled function with the files that it serves.
+func program(name, static string) ([]files, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	l := files{"home/app/handler": {mode: 0o755, data: data}}
+	if _, err := os.Stat(static); err == nil {
+		if err := l.add(static, "home/app/static"); err != nil {
+			return nil, err
+		}
+	}
+	return []files{l}, nil
+}
+
+// makeRust compiles a static program: with musl where its target is installed,
+// else with glibc's own archive.
+func makeRust(ctx context.Context, b *build, dir string) ([]files, error) {
+	cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[b.Arch]
+	target := cpu + "-unknown-linux-musl"
+	if out, err := exec.CommandContext(ctx, "rustc", "--print", "target-libdir", "--target", target).Output(); err != nil || !exists(strings.TrimSpace(string(out))) {
+		target = cpu + "-unknown-linux-gnu"
+	}
+	env := []string{"RUSTFLAGS=-C target-feature=+crt-static -C strip=symbols --remap-path-prefix=" + dir + "=/build"}
+	args := []string{"build", "--release", "--target", target}
+	if exists(filepath.Join(dir, "Cargo.lock")) {
+		args = append(args, "--locked")
+	}
+	if err := b.command(ctx, dir, env, "cargo", args...); err != nil {
+		return nil, err
+	}
+	return program(filepath.Join(dir, "target", target, "release", "handler"), filepath.Join(dir, "function", "static"))
+}
+
+// makeNode installs what package.json names, for the image's processor.
+func makeNode(ctx context.Context, b *build, dir string) ([]files, error) {
+	function := filepath.Join(dir, "function")
+	modules := files{}
+	if needs, err := contains(function, "package.json", regexp.MustCompile(`"dependencies"\s*:\s*\{\s*"`)); err != nil {
+		return nil, err
+	} else if needs {
+		args := []string{"install"}
+		if exists(filepath.Join(function, "package-lock.json")) {
+			args = []string{"ci"}
+		}
+		cpu := map[string]string{"amd64": "x64", "arm64": "arm64"}[b.Arch]
+		args = append(args, "--omit=dev", "--no-audit", "--no-fund", "--os=linux", "--cpu="+cpu, "--libc=glibc")
+		if err := b.install(ctx, function, nil, []string{"package.json", "package-lock.json"}, filepath.Join(function, "node_modules"), "npm", args...); err != nil {
+			return nil, err
+		}
+		if err := modules.add(filepath.Join(function, "node_modules"), "home/app/function/node_modules"); err != nil {
+			return nil, err
+		}
+	}
+	code := files{}
+	return []files{modules, code}, code.add(dir, "home/app", append(notShipped, "node_modules")...)
+}
+
+// makePython installs what requirements.txt names into a folder of its own.
+// Where this machine's Python is another one, or another processor's, only
+// finished wheels can be taken.
+func makePython(ctx context.Context, b *build, dir string) ([]files, error) {
+	packages := filepath.Join(dir, "packages")
+	installed := files{}
+	if needs, err := contains(filepath.Join(dir, "function"), "requirements.txt", regexp.MustCompile(`(?m)^\s*[^#\s]`)); err != nil {
+		return nil, err
+	} else if needs {
+		args := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", packages}
+		version := b.args["PYTHON_VERSION"]
+		if version == "" {
+			version = pythonVersion
+		}
+		if !b.sameAsHere(ctx, version) {
+			cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[b.Arch]
+			args = append(args, "--only-binary=:all:", "--implementation", "cp", "--python-version", version)
+			for _, glibc := range []string{"2014", "_2_17", "_2_28", "_2_34"} {
+				args = append(args, "--platform", "manylinux"+glibc+"_"+cpu)
+			}
+		}
+		args = append(args, "-r", "requirements.txt")
+		if err := b.install(ctx, filepath.Join(dir, "function"), nil, []string{"requirements.txt"}, packages, "python3", args...); err != nil {
+			return nil, err
+		}
+		// bin holds programs whose first line names this machine's Python.
+		if err := installed.add(packages, "home/app/packages", "bin", "__pycache__"); err != nil {
+			return nil, err
+		}
+	}
+	code := files{}
+	return []files{installed, code}, code.add(dir, "home/app", append(notShipped, "packages")...)
+}
+
+// sameAsHere tells whether this machine's Python makes what the image's can load.
+func (b *build) sameAsHere(ctx context.Context, version string) bool {
+	out, err := exec.CommandContext(ctx, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").Output()
+	return err == nil && strings.TrimSpace(string(out)) == version && b.Arch == runtime.GOARCH
+}
+
+// makeRuby installs what the Gemfile names into a folder of its own.
+func makeRuby(ctx context.Context, b *build, dir string) ([]files, error) {
+	gems := filepath.Join(dir, "gems")
+	installed := files{}
+	if needs, err := contains(filepath.Join(dir, "function"), "Gemfile", regexp.MustCompile(`(?m)^\s*gem\s`)); err != nil {
+		return nil, err
+	} else if needs {
+		if b.Arch != runtime.GOARCH {
+			return nil, fmt.Errorf("gems for %s cannot be built on %s: use faas-cli build", b.Arch, runtime.GOARCH)
+		}
+		args := []string{"install", "--no-document", "--install-dir", gems, "-g", "Gemfile"}
+		if err := b.install(ctx, filepath.Join(dir, "function"), nil, []string{"Gemfile", "Gemfile.lock"}, gems, "gem", args...); err != nil {
+			return nil, err
+		}
+		if err := installed.add(gems, "home/app/gems", "cache", "doc", "build_info"); err != nil {
+			return nil, err
+		}
+	}
+	code := files{}
+	return []files{installed, code}, code.add(dir, "home/app", append(notShipped, "gems")...)
+}
+
+// notShipped are parts of a build folder that no function needs.
+var notShipped = []string{"Dockerfile", "template.yml", "README.md", "meta.json", ".dockerignore", ".gitignore", "__pycache__", "target", "test"}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
