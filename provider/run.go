@@ -208,7 +208,7 @@ func (o runOptions) welcome(log io.Writer, addr net.Addr, cfg config.Config, nam
 
 The embedded Lambda is at AWS_ENDPOINT_URL=%[4]s. Ctrl-C ends everything.
 
-`, name, addr, invocations("function"), cfg.Lambda.Endpoint)
+`, name, addr, invokePath("function"), cfg.Lambda.Endpoint)
 	return err
 }
 

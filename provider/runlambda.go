@@ -15,16 +15,16 @@ import (
 // loopback nothing has to be signed.
 type lambdaClient struct{ endpoint, function string }
 
-// invocations is the path of Lambda's Invoke (docs.aws.amazon.com/lambda, API
+// invokePath is the path of Lambda's Invoke (docs.aws.amazon.com/lambda, API
 // reference). Its runtime interface emulator answers at the same path, with
 // "function" for the name.
-func invocations(function string) string {
+func invokePath(function string) string {
 	return "/2015-03-31/functions/" + function + "/invocations"
 }
 
 // ServeHTTP passes an event on as it is, and the function's answer back.
 func (c lambdaClient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, err := c.post(r.Context(), invocations(c.function), r.Body)
+	answer, err := c.post(r.Context(), invokePath(c.function), r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -46,7 +46,7 @@ const functionError = "X-Amz-Function-Error"
 // send invokes the function and returns its answer. An invocation that failed is
 // an error that carries what the function said.
 func (c lambdaClient) send(ctx context.Context, event []byte) (_ []byte, err error) {
-	answer, err := c.post(ctx, invocations(c.function), bytes.NewReader(event))
+	answer, err := c.post(ctx, invokePath(c.function), bytes.NewReader(event))
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func median[T cmp.Ordered](list []T) T {
 // path of Lambda's own Invoke to lambda.
 func (v *runView) watch(function http.Handler, lambda lambdaClient) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && r.URL.Path == invocations("function") {
+		if r.Method == http.MethodPost && r.URL.Path == invokePath("function") {
 			lambda.ServeHTTP(w, r)
 			return
 		}
