@@ -141,33 +141,21 @@ func (o runOptions) run(ctx context.Context, f runnable, event []byte, out, log 
 		defer listener.Close()
 	}
 	view := newRunView(log)
-	cloud, err := emulator.New(emulator.Options{
+	defer view.summary()
+	endpoint, stop, err := startCloud(ctx, emulator.Options{
 		DataDir: filepath.Join(data, "aws"), Region: region, Account: account, Logger: quietLogger(), LogOutput: view,
 	})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		err = errors.Join(err, cloud.Close())
-		view.summary()
-	}()
-	endpoint, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("listen for the embedded AWS: %w", err)
-	}
-	cfg.Lambda.Endpoint = "http://" + endpoint.Addr().String()
-	cloudCtx, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
-	clouded := make(chan error, 1)
-	go func() { clouded <- serveHTTP(cloudCtx, endpoint, cloud, cfg.ReadTimeout, 0) }()
-	defer func() {
-		stopCloud()
-		err = errors.Join(err, <-clouded)
-	}()
+	defer func() { err = errors.Join(err, stop()) }()
+	cfg.Lambda.Endpoint = endpoint
 	placed, err := f.place(ctx, cfg, o, data)
 	if err != nil {
 		return err
 	}
-	lambda := lambdaClient{endpoint: cfg.Lambda.Endpoint, function: placed.name}
+	defer func() { err = errors.Join(err, placed.close()) }()
+	lambda := lambdaClient{endpoint: endpoint, function: placed.name}
 	if event != nil {
 		return lambda.sendTimes(ctx, event, o.times, out)
 	}
@@ -175,6 +163,27 @@ func (o runOptions) run(ctx context.Context, f runnable, event []byte, out, log 
 		return err
 	}
 	return serveHTTP(ctx, listener, view.watch(placed.handler, lambda), cfg.ReadTimeout, grace)
+}
+
+// startCloud runs an embedded AWS and returns its URL and what ends it. It
+// outlives ctx, so that what is under way there can end.
+func startCloud(ctx context.Context, o emulator.Options) (string, func() error, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("listen for the embedded AWS: %w", err)
+	}
+	o.Address = listener.Addr().String()
+	cloud, err := emulator.New(o)
+	if err != nil {
+		return "", nil, errors.Join(err, listener.Close())
+	}
+	cloudCtx, end := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- serveHTTP(cloudCtx, listener, cloud, time.Minute, 0) }()
+	return "http://" + o.Address, func() error {
+		end()
+		return errors.Join(<-served, cloud.Close())
+	}, nil
 }
 
 // config is the configuration of a provider for one function, whose port is the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ type runnable interface {
 type placed struct {
 	name    string
 	handler http.Handler // of its requests
+	close   func() error
 }
 
 // find says what target is.
@@ -81,14 +83,14 @@ func (o runOptions) deployment(image string) (types.FunctionDeployment, error) {
 
 // deployLocal deploys to a provider in this process, and returns the function.
 func deployLocal(ctx context.Context, cfg config.Config, d types.FunctionDeployment) (placed, error) {
-	provider, err := handler(ctx, cfg, quietLogger())
+	provider, closeBackend, err := handler(ctx, cfg, quietLogger())
 	if err != nil {
 		return placed{}, err
 	}
 	if err := post(ctx, provider, "/system/functions", d); err != nil {
-		return placed{}, fmt.Errorf("deploy %s: %w", d.Image, err)
+		return placed{}, errors.Join(fmt.Errorf("deploy %s: %w", d.Image, err), closeBackend())
 	}
-	return placed{name: d.Service, handler: below(provider, "/function/"+d.Service)}, nil
+	return placed{name: d.Service, handler: below(provider, "/function/"+d.Service), close: closeBackend}, nil
 }
 
 // below serves what is asked for at / as what next serves at prefix.
@@ -152,7 +154,7 @@ func (t zipTarget) place(ctx context.Context, cfg config.Config, o runOptions, _
 	if err != nil {
 		return placed{}, err
 	}
-	p := placed{name: o.name}
+	p := placed{name: o.name, close: func() error { return nil }}
 	if p.name == "" {
 		p.name = nameFrom(string(t))
 	}
