@@ -122,16 +122,21 @@ func (b *Backend) look(ctx context.Context, c *child, list bool) {
 		}
 		return
 	}
+	var err error
+	if list {
+		err = b.survey(ctx, c)
+	}
+	if errors.Is(err, backend.ErrUnreachable) && c.down() != nil {
+		return // a check may be one that was remembered
+	}
 	b.mend(c)
-	if !list {
-		return
-	}
-	if err := b.survey(ctx, c); err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		b.log.Warn("functions cannot be listed", "part", c.name, "error", err)
-		return
 	}
-	c.listed = time.Now()
-	b.settle(ctx)
+	if err == nil && list {
+		c.listed = time.Now()
+		b.settle(ctx)
+	}
 }
 
 func (b *Backend) check(ctx context.Context, c *child) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/replay"
@@ -18,15 +19,30 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	i := invocation{Backend: b, request: r}
+	defer i.forget()
 	for {
 		e, err := b.resolve(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		answer, err := b.serve(ctx, e, r)
+		answer, err := i.serve(ctx, e)
 		if !errors.Is(err, errMoved) {
 			return answer, err
 		}
+	}
+}
+
+// invocation is one that may need more than one attempt.
+type invocation struct {
+	*Backend
+	request *http.Request
+	body    *replay.Body // nil until there is something to replay
+}
+
+func (i *invocation) forget() {
+	if i.body != nil {
+		i.body.Forget()
 	}
 }
 
@@ -34,45 +50,42 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 var errMoved = errors.New("function has moved")
 
 // serve invokes an entry's function.
-func (b *Backend) serve(ctx context.Context, e *entry, r *http.Request) (*http.Response, error) {
-	if e.second == nil {
-		return b.send(ctx, e, attempt{e.home, e.homeFlight, reasonHome}, r)
+func (i *invocation) serve(ctx context.Context, e *entry) (*http.Response, error) {
+	r := i.request
+	if e.second == nil && i.body == nil {
+		return i.send(ctx, e, attempt{e.home, e.homeFlight, reasonHome}, r)
 	}
-	first, next := e.choose(r, b)
-	if next == nil {
-		return b.send(ctx, e, first, r)
+	first, next := e.choose(r, i.Backend)
+	if i.body == nil && next != nil && r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		i.body = replay.New(r.Body, r.ContentLength, i.opts.ReplayBytes, i.replays)
 	}
-	var body *replay.Body
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-		body = replay.New(r.Body, r.ContentLength, b.opts.ReplayBytes, b.replays)
-		defer body.Forget()
-	}
-	answer, err := b.send(ctx, e, first, withBody(r, body))
-	if err == nil || errors.Is(err, errMoved) || ctx.Err() != nil {
+	answer, err := i.send(ctx, e, first, i.again())
+	if err == nil || next == nil || errors.Is(err, errMoved) || ctx.Err() != nil {
 		return answer, err
 	}
 	why, ok := e.policy.on.allow(err)
-	if !ok || body != nil && !body.Again() {
+	if !ok || i.body != nil && !i.body.Again() {
 		return nil, err
 	}
 	next.why = why
-	answer, second := b.send(ctx, e, *next, withBody(r, body))
+	answer, second := i.send(ctx, e, *next, i.again())
 	if second != nil && !errors.Is(second, errMoved) && backend.NotBegun(second) {
 		return nil, err // nobody served it: why the first place did not says more
 	}
 	return answer, second
 }
 
-// withBody returns r with its body from the beginning.
-func withBody(r *http.Request, body *replay.Body) *http.Request {
-	if body == nil {
-		return r
+// again returns the request with its body from the beginning.
+func (i *invocation) again() *http.Request {
+	if i.body == nil {
+		return i.request
 	}
-	out := *r
-	out.Body = http.NoBody
-	if attempt, ok := body.Attempt(); ok {
-		out.Body = attempt
+	out := *i.request
+	attempt, ok := i.body.Attempt()
+	if !ok { // who asks for another attempt has asked Again before
+		attempt = io.NopCloser(strings.NewReader(""))
 	}
+	out.Body = attempt
 	return &out
 }
 
@@ -86,7 +99,11 @@ type attempt struct {
 // choose returns where an invocation goes, and where it goes on to when it
 // cannot be served there: nowhere, when next is nil.
 func (e *entry) choose(r *http.Request, b *Backend) (first attempt, next *attempt) {
-	home, second := attempt{e.home, e.homeFlight, reasonHome}, attempt{e.second, e.nextFlight, reasonWeight}
+	home := attempt{e.home, e.homeFlight, reasonHome}
+	if e.second == nil {
+		return home, nil
+	}
+	second := attempt{e.second, e.nextFlight, reasonWeight}
 	if e.budget.over(b.now) {
 		second.why = reasonBudget
 		return second, nil

@@ -362,3 +362,29 @@ func TestInvocationsAskNobodyWhereAFunctionIs(t *testing.T) {
 		t.Errorf("one that somebody else deployed: served by %s, %v", who, err)
 	}
 }
+
+// relisted replaces the entries of the index at every invocation, as a listing
+// at that moment does.
+type relisted struct {
+	*part
+	f *fed
+}
+
+func (l relisted) Invoke(ctx ctxType, name backend.Name, r *http.Request) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	if l.part.invoked.Add(1) < 3 {
+		l.f.look(ctx, l.f.byName["b"], true)
+	}
+	return nil, backend.Errorf(backend.ErrThrottled, "throttled")
+}
+
+func TestAListingBetweenTwoAttempts(t *testing.T) {
+	f := newFed(t)
+	o := f.options
+	o.Children[0].Backend = relisted{f.a, f}
+	f.Backend = reopen(t, o, nil)
+	f.twoFaced(t, "")
+	if who, err := call(t, f, "f", "hello"); who != "b" || err != nil {
+		t.Errorf("served by %s, %v", who, err)
+	}
+}

@@ -1,0 +1,421 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/integration/fixture"
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// fleet is three providers, each a process of its own, and a federation of them.
+type fleet struct {
+	image      string
+	log        *lockedBuffer
+	parts      map[string]*fixture.Up // lambda-one and lambda-two, each with its own AWS, and memory
+	dirs       map[string]string
+	federation *fixture.Up
+}
+
+func startFleet(t *testing.T) *fleet {
+	t.Helper()
+	f := &fleet{
+		image: push(t, "functions/cat:1", classic(t)), log: &lockedBuffer{}, parts: map[string]*fixture.Up{},
+		dirs: map[string]string{"lambda-one": t.TempDir(), "lambda-two": t.TempDir(), "memory": t.TempDir()},
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(f.log)
+		}
+	})
+	var config strings.Builder
+	config.WriteString("federation:\n  default: lambda-one\n  checkInterval: 200ms\n  refresh: 1s\n  children:\n")
+	for _, name := range []string{"lambda-one", "lambda-two", "memory"} {
+		f.start(t, name, 0)
+		fmt.Fprintf(&config, "    - name: %s\n      remote: {url: %q", name, f.parts[name].URL)
+		if name != "memory" {
+			fmt.Fprintf(&config, ", user: admin, passwordFile: %q", filepath.Join(f.dirs[name], "secrets", "basic-auth-password"))
+		}
+		config.WriteString("}\n")
+	}
+	path := filepath.Join(t.TempDir(), "federation.yaml")
+	if err := os.WriteFile(path, []byte(config.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if f.federation, err = fixture.StartServe(context.WithoutCancel(t.Context()), filepath.Join(programs, "faas-lambda"), 0, f.log, "--backend", "federation", "--config", path); err != nil {
+		t.Fatalf("%v\n%s", err, f.log)
+	}
+	t.Cleanup(func() { f.stop(t, "the federation", f.federation) })
+	return f
+}
+
+// start starts a part, again after it was killed on the port that it had.
+func (f *fleet) start(t *testing.T, name string, port int) {
+	t.Helper()
+	var up *fixture.Up
+	var err error
+	program := filepath.Join(programs, "faas-lambda")
+	if name == "memory" {
+		file := filepath.Join(f.dirs[name], "memory.yaml")
+		if err := os.WriteFile(file, fmt.Appendf(nil, "memory: {stateFile: %q}", filepath.Join(f.dirs[name], "state.json")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		up, err = fixture.StartServe(context.WithoutCancel(t.Context()), program, port, f.log, "--config", file)
+	} else {
+		up, err = fixture.StartUp(context.WithoutCancel(t.Context()), program, f.dirs[name], f.log, "--port", strconv.Itoa(port))
+	}
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, f.log)
+	}
+	f.parts[name] = up
+	t.Cleanup(func() {
+		if f.parts[name] == up {
+			f.stop(t, name, up)
+		}
+	})
+}
+
+func (f *fleet) stop(t *testing.T, name string, up *fixture.Up) {
+	if err := up.Stop(); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+func (f *fleet) deploy(t *testing.T, d types.FunctionDeployment) {
+	t.Helper()
+	d.Image = f.image
+	answer, err := f.federation.Deploy(t.Context(), d)
+	if err != nil || answer.Status >= 300 {
+		t.Fatalf("deploy %s: %d %s, %v", d.Service, answer.Status, answer.Body, err)
+	}
+}
+
+// at names the parts that have a function, asked each by itself.
+func (f *fleet) at(t *testing.T, function string) string {
+	t.Helper()
+	var out []string
+	for name, part := range f.parts {
+		answer, err := part.Do(t.Context(), "GET", "/system/function/"+function, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Status == http.StatusOK {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+func (f *fleet) ask(t *testing.T, method, path, body string) fixture.Answer {
+	t.Helper()
+	answer, err := f.federation.Do(t.Context(), method, path, []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// tally counts what happened to the invocations of a function.
+type tally struct {
+	sent, failed int
+	by           map[string]int // answered, by whom
+	errors       map[string]int
+}
+
+// load invokes functions all the time.
+type load struct {
+	stop    chan struct{}
+	done    sync.WaitGroup
+	mu      sync.Mutex // guards the rest
+	tallies map[string]*tally
+	more    chan struct{} // closed and replaced at every answer
+}
+
+// startLoad keeps workers busy with each of the functions.
+func (f *fleet) startLoad(ctx context.Context, workers int, functions ...string) *load {
+	l := &load{stop: make(chan struct{}), tallies: map[string]*tally{}, more: make(chan struct{})}
+	for _, function := range functions {
+		l.tallies[function] = &tally{by: map[string]int{}, errors: map[string]int{}}
+		for worker := range workers {
+			l.done.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-l.stop:
+						return
+					default:
+					}
+					body := fmt.Sprintf("%s %d %d", function, worker, i)
+					answer, err := f.federation.Do(ctx, "POST", "/function/"+function, []byte(body))
+					l.count(function, body, answer, err)
+				}
+			})
+		}
+	}
+	return l
+}
+
+func (l *load) count(function, body string, answer fixture.Answer, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.tallies[function]
+	t.sent++
+	switch {
+	case err != nil:
+		t.failed++
+		t.errors[err.Error()]++
+	case answer.Status != http.StatusOK || string(answer.Body) != body:
+		t.failed++
+		t.errors[fmt.Sprintf("%d %.150s", answer.Status, answer.Body)]++
+	default:
+		t.by[answer.Header.Get(backend.ServedByHeader)]++
+	}
+	close(l.more)
+	l.more = make(chan struct{})
+}
+
+// until waits until the tallies fit.
+func (l *load) until(t *testing.T, what string, fits func(map[string]*tally) bool) {
+	t.Helper()
+	for {
+		l.mu.Lock()
+		ok, more := fits(l.tallies), l.more
+		l.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-more:
+		case <-t.Context().Done():
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// moreOf waits for n further answers of each function.
+func (l *load) moreOf(t *testing.T, n int) {
+	t.Helper()
+	l.mu.Lock()
+	want := map[string]int{}
+	for function, tally := range l.tallies {
+		want[function] = tally.sent + n
+	}
+	l.mu.Unlock()
+	l.until(t, "more answers", func(now map[string]*tally) bool {
+		for function, n := range want {
+			if now[function].sent < n {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// end stops the load and prints the tallies.
+func (l *load) end(t *testing.T, title string) map[string]*tally {
+	t.Helper()
+	close(l.stop)
+	l.done.Wait()
+	out := fmt.Sprintf("%s\n%-12s %7s %7s  answered by\n", title, "function", "sent", "failed")
+	for _, function := range slices.Sorted(maps.Keys(l.tallies)) {
+		tally := l.tallies[function]
+		out += fmt.Sprintf("%-12s %7d %7d  %v\n", function, tally.sent, tally.failed, tally.by)
+		for text, n := range tally.errors {
+			out += fmt.Sprintf("%29d× %s\n", n, strings.TrimSpace(text))
+		}
+	}
+	t.Log(out)
+	return l.tallies
+}
+
+func annotated(name string, annotations ...string) types.FunctionDeployment {
+	m := map[string]string{}
+	for i := 0; i+1 < len(annotations); i += 2 {
+		m[annotations[i]] = annotations[i+1]
+	}
+	return types.FunctionDeployment{Service: name, Annotations: &m}
+}
+
+const (
+	gatewayAnnotation  = "com.openfaas.federation.gateway"
+	overflowAnnotation = "com.openfaas.federation.overflow"
+)
+
+// TestFederation runs three real providers under one federation: two with a
+// Lambda of their own, and one in memory.
+func TestFederation(t *testing.T) {
+	f := startFleet(t)
+	f.deploy(t, annotated("one"))
+	f.deploy(t, annotated("two", gatewayAnnotation, "lambda-two"))
+	f.deploy(t, annotated("three", gatewayAnnotation, "memory"))
+	t.Run("deploy, list and invoke", func(t *testing.T) { f.checkPlaces(t) })
+	t.Run("info, logs and secrets", func(t *testing.T) { f.checkAbilities(t) })
+	t.Run("move under load", func(t *testing.T) { f.checkMove(t) })
+	t.Run("overflow under throttling", func(t *testing.T) { f.checkOverflow(t) })
+	t.Run("a child is killed and comes back under load", func(t *testing.T) { f.checkOutage(t) })
+}
+
+func (f *fleet) checkPlaces(t *testing.T) {
+	for function, part := range map[string]string{"one": "lambda-one", "two": "lambda-two", "three": "memory"} {
+		if at := f.at(t, function); at != part {
+			t.Errorf("%s is at %s, want %s", function, at, part)
+		}
+		// As faas-cli names it.
+		answer := f.ask(t, "POST", "/function/"+function+".openfaas-fn/path?q=1", "hello")
+		if answer.Status != http.StatusOK || string(answer.Body) != "hello" || answer.Header.Get(backend.ServedByHeader) != part {
+			t.Errorf("%s: %d %q by %s", function, answer.Status, answer.Body, answer.Header.Get(backend.ServedByHeader))
+		}
+	}
+	var listed []types.FunctionStatus
+	answer := f.ask(t, "GET", "/system/functions", "")
+	if err := json.Unmarshal(answer.Body, &listed); err != nil || len(listed) != 3 || answer.Header.Get(backend.MissingHeader) != "" {
+		t.Errorf("%d functions, %v, %v", len(listed), answer.Header, err)
+	}
+	if answer := f.ask(t, "GET", "/function/none", ""); answer.Status != http.StatusNotFound {
+		t.Errorf("a function that is nowhere: %d %s", answer.Status, answer.Body)
+	}
+	bad := annotated("bad", gatewayAnnotation, "nowhere")
+	bad.Image = f.image
+	if answer, err := f.federation.Deploy(t.Context(), bad); err != nil || answer.Status != http.StatusBadRequest || !strings.Contains(string(answer.Body), "lambda-one, lambda-two, memory") {
+		t.Errorf("deploy to nowhere: %d %s, %v", answer.Status, answer.Body, err)
+	}
+}
+
+func (f *fleet) checkAbilities(t *testing.T) {
+	var info struct {
+		Orchestration string
+		Parts         []backend.Part
+	}
+	if err := json.Unmarshal(f.ask(t, "GET", "/system/info", "").Body, &info); err != nil {
+		t.Fatal(err)
+	}
+	if info.Orchestration != "federation" || len(info.Parts) != 3 || info.Parts[0].Orchestration != "lambda" || info.Parts[2].Orchestration != "memory" || info.Parts[1].State != "up" {
+		t.Errorf("info %+v", info)
+	}
+	for function, part := range map[string]string{"one": "lambda-one", "three": "memory"} {
+		here := f.ask(t, "GET", "/system/logs?name="+function, "")
+		there, err := f.parts[part].Do(t.Context(), "GET", "/system/logs?name="+function, nil)
+		if err != nil || here.Status != there.Status || here.Status == http.StatusOK && len(here.Body) == 0 {
+			t.Errorf("logs of %s: %d with %d bytes, from %s itself %d, %v", function, here.Status, len(here.Body), part, there.Status, err)
+		}
+	}
+	if answer := f.ask(t, "GET", "/system/logs?name=three", ""); !strings.Contains(string(answer.Body), `"text":"POST /path?q=1 200 5 bytes"`) {
+		t.Errorf("logs: %d %s", answer.Status, answer.Body)
+	}
+	if answer := f.ask(t, "POST", "/system/secrets", `{"name":"token","value":"hidden"}`); answer.Status != http.StatusCreated {
+		t.Fatalf("create secret: %d %s", answer.Status, answer.Body)
+	}
+	for name, part := range f.parts {
+		answer, err := part.Do(t.Context(), "GET", "/system/secrets", nil)
+		if err != nil || !strings.Contains(string(answer.Body), `"token"`) || strings.Contains(string(answer.Body), "hidden") {
+			t.Errorf("secrets of %s: %d %s, %v", name, answer.Status, answer.Body, err)
+		}
+	}
+	if answer := f.ask(t, "POST", "/system/scale-function/three", `{"replicas":2}`); answer.Status != http.StatusAccepted {
+		t.Errorf("scale: %d %s", answer.Status, answer.Body)
+	}
+	if answer := f.ask(t, "GET", "/system/function/three?usage=1", ""); !strings.Contains(string(answer.Body), `"replicas":2`) || !strings.Contains(string(answer.Body), `"usage"`) {
+		t.Errorf("status: %s", answer.Body)
+	}
+	if answer := f.ask(t, "GET", "/system/namespaces", ""); strings.TrimSpace(string(answer.Body)) != `["openfaas-fn"]` {
+		t.Errorf("namespaces: %s", answer.Body)
+	}
+}
+
+// checkMove sends a function from memory to Lambda, to the other Lambda and
+// back, while it is invoked.
+func (f *fleet) checkMove(t *testing.T) {
+	l := f.startLoad(t.Context(), 2, "three")
+	for _, to := range []string{"lambda-one", "lambda-two", "memory"} {
+		f.deploy(t, annotated("three", gatewayAnnotation, to))
+		if at := f.at(t, "three"); at != to {
+			t.Errorf("is at %s, want %s", at, to)
+		}
+		l.until(t, "an answer of "+to, func(now map[string]*tally) bool { return now["three"].by[to] > 0 })
+	}
+	if tallies := l.end(t, "moving from memory to Lambda, to another Lambda and back"); tallies["three"].failed != 0 {
+		t.Errorf("%d invocations failed while the function moved", tallies["three"].failed)
+	}
+}
+
+// checkOverflow invokes a function at once more often than Lambda may.
+func (f *fleet) checkOverflow(t *testing.T) {
+	f.deploy(t, annotated("busy", gatewayAnnotation, "lambda-one", overflowAnnotation, "memory", "com.openfaas.lambda/reserved-concurrency", "1"))
+	if at := f.at(t, "busy"); at != "lambda-one memory" {
+		t.Errorf("is at %s", at)
+	}
+	l := f.startLoad(t.Context(), 8, "busy")
+	l.until(t, "answers of both", func(now map[string]*tally) bool {
+		return now["busy"].by["lambda-one"] > 20 && now["busy"].by["memory"] > 20
+	})
+	if tallies := l.end(t, "8 at once, of which Lambda takes one"); tallies["busy"].failed != 0 {
+		t.Errorf("%d invocations failed", tallies["busy"].failed)
+	}
+}
+
+// checkOutage kills a provider and starts it again, while functions everywhere
+// are invoked.
+func (f *fleet) checkOutage(t *testing.T) {
+	f.deploy(t, annotated("safe", gatewayAnnotation, "lambda-two", overflowAnnotation, "memory"))
+	l := f.startLoad(t.Context(), 2, "one", "two", "three", "safe")
+	l.moreOf(t, 100)
+	address, err := url.Parse(f.parts["lambda-two"].URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(address.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.parts["lambda-two"].Kill(); err != nil && !strings.Contains(err.Error(), "finished") {
+		t.Fatal(err)
+	}
+	l.until(t, "an answer in the place of what is down", func(now map[string]*tally) bool { return now["safe"].by["memory"] > 0 && now["two"].failed > 10 })
+	answer := f.ask(t, "GET", "/system/functions", "")
+	if missing := answer.Header.Get(backend.MissingHeader); answer.Status != http.StatusOK || !strings.HasPrefix(missing, "lambda-two: ") || !strings.Contains(string(answer.Body), `"three"`) {
+		t.Errorf("list while it is down: %d, missing %q", answer.Status, missing)
+	}
+	if metrics := f.ask(t, "GET", "/metrics", ""); !strings.Contains(string(metrics.Body), `faas_lambda_federation_up{part="lambda-two"} 0`) {
+		t.Error("no metric says that it is down")
+	}
+	l.moreOf(t, 100)
+	f.start(t, "lambda-two", port)
+	back := 0
+	l.mu.Lock()
+	before := l.tallies["two"].by["lambda-two"]
+	l.mu.Unlock()
+	l.until(t, "answers after it came back", func(now map[string]*tally) bool {
+		back = now["two"].by["lambda-two"] - before
+		return back > 50
+	})
+	tallies := l.end(t, "lambda-two is killed and comes back")
+	for _, function := range []string{"one", "three"} {
+		if tallies[function].failed != 0 {
+			t.Errorf("%s is not where it was down: %d failed", function, tallies[function].failed)
+		}
+	}
+	// What had been sent when it died may have been done there, and is not
+	// sent anywhere else. All else is served at the second place.
+	for text, n := range tallies["safe"].errors {
+		if !strings.Contains(text, "reset") && !strings.Contains(text, "EOF") && !strings.Contains(text, "broken pipe") {
+			t.Errorf("safe has a second place, and failed %d times: %s", n, text)
+		}
+	}
+	if tallies["two"].failed == 0 {
+		t.Error("nothing failed where it was down: was it?")
+	}
+}
