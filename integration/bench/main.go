@@ -1,6 +1,7 @@
 // Command bench prints figures side by side, measured in one run: the start
 // of bootstrap against an aws-lambda-go program, packaging against skopeo, umoci
-// and zip. The machine's speed cancels out in the ratios.
+// and zip, an invocation through a federation against one without. The machine's
+// speed cancels out in the ratios.
 package main
 
 import (
@@ -27,6 +28,9 @@ func main() {
 	}
 	if err == nil {
 		err = packaging(ctx, programs, os.Stdout)
+	}
+	if err == nil {
+		err = federating(ctx, programs, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
