@@ -35,6 +35,7 @@ var mayImport = []struct {
 	{"layers/relocate/elfedit", []string{"layers"}},
 	{"layers/relocate/ldso", []string{"layers/relocate/elfedit"}},
 	{"layers/relocate", []string{"layers", "layers/relocate/..."}},
+	{"layers/cut", []string{"layers"}},
 	{"layers/bundle", []string{"layers", "layers/cache", "layers/press", "bootstrap/launch"}},
 	{"emulator/sandbox", nil},
 	{"emulator/image", nil},

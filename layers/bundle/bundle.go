@@ -41,7 +41,7 @@ type Package struct {
 	Root      string          // where Lambda unpacks the zip: launch.Root
 	Tree      *layers.Tree    // already relocated to Root
 	Start     layers.Start    // how the function starts there
-	Bootstrap []byte          // the bootstrap program for the image's processor
+	Bootstrap []byte          // the bootstrap program for the image's processor; nil when a Lambda layer has it
 	Progress  layers.Progress // may be nil
 
 	Cache   *cache.Cache // keeps what relocation changed, compressed; may be nil
@@ -101,9 +101,11 @@ func (p Package) complete() (*layers.Tree, error) {
 		return nil, err
 	}
 	own := []layers.Entry{
-		file(bootstrapFile, 0o755, len(p.Bootstrap), newProgram(p.Bootstrap)),
 		{Path: path.Dir(launch.File), Type: layers.Dir, Mode: 0o755},
 		file(launch.File, 0o644, len(spec), content(spec)),
+	}
+	if p.Bootstrap != nil {
+		own = append(own, bootstrapEntry(p.Bootstrap))
 	}
 	for _, e := range own {
 		if _, ok := p.Tree.Get(e.Path); ok {
@@ -119,6 +121,10 @@ func (p Package) complete() (*layers.Tree, error) {
 		return nil, fmt.Errorf("complete package: %w", err)
 	}
 	return tree, nil
+}
+
+func bootstrapEntry(program []byte) layers.Entry {
+	return file(bootstrapFile, 0o755, len(program), newProgram(program))
 }
 
 func count(tree *layers.Tree) Summary {
