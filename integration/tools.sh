@@ -53,4 +53,11 @@ bench() {
   exit 1
 }
 
+curl() {
+  type -P curl >/dev/null && return
+  apt curl && return
+  echo "the tests run commands of the documentation: install Debian's package curl" >&2
+  exit 1
+}
+
 for tool in "$@"; do "$tool"; done
