@@ -110,7 +110,7 @@ func (o *opener) aws(ctx context.Context, a *config.AWS, registry prometheus.Reg
 		Namespace: o.cfg.Namespace, Role: lambda.Role, Arch: lambda.Arch, Memory: lambda.Memory,
 		Timeout: lambda.Timeout, DeployTimeout: lambda.DeployTimeout, MaxIdleConns: o.cfg.MaxIdleConns,
 		Endpoint: lambda.Endpoint, Region: lambda.Region, AccessKey: lambda.AccessKey, SecretKey: lambda.SecretKey,
-		CodeBucket: lambda.CodeBucket, SecretStore: lambda.SecretStore, PayloadMemory: lambda.PayloadMemory, ReadyWait: lambda.ReadyWait,
+		CodeBucket: lambda.CodeBucket, ImageRepository: lambda.ImageRepository, SecretStore: lambda.SecretStore, PayloadMemory: lambda.PayloadMemory, ReadyWait: lambda.ReadyWait,
 		Packager: o.packager, Metrics: registry, Logger: o.log,
 	}
 	if a != nil {
@@ -128,7 +128,7 @@ func (o *opener) aws(ctx context.Context, a *config.AWS, registry prometheus.Reg
 // override puts what the section says in the place of what the environment says.
 func override(o *aws.Options, a config.AWS) error {
 	for to, value := range map[*string]string{
-		&o.Role: a.ExecutionRole, &o.Arch: a.Arch, &o.CodeBucket: a.CodeBucket, &o.Region: a.Region,
+		&o.Role: a.ExecutionRole, &o.Arch: a.Arch, &o.CodeBucket: a.CodeBucket, &o.ImageRepository: a.ImageRepository, &o.Region: a.Region,
 		&o.Endpoint: a.Endpoint, &o.AccessKey: a.AccessKeyID, &o.SecretKey: a.SecretAccessKey,
 	} {
 		if value != "" {

@@ -90,13 +90,18 @@ func writeTree(ctx context.Context, w io.Writer, tree *layers.Tree, p Package, s
 	return nil
 }
 
-// complete returns the tree with bootstrap and launch.json in it.
-func (p Package) complete() (*layers.Tree, error) {
-	spec, err := launch.Spec{
+// spec returns the bytes of launch.json.
+func (p Package) spec() ([]byte, error) {
+	return launch.Spec{
 		Version: launch.Version, Image: p.Image, Root: p.Root,
 		Watchdog: launch.Watchdog(p.Start.Watchdog),
 		Command:  p.Start.Command, Dir: p.Start.Dir, Env: p.Start.Env,
 	}.Marshal()
+}
+
+// complete returns the tree with bootstrap and launch.json in it.
+func (p Package) complete() (*layers.Tree, error) {
+	spec, err := p.spec()
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,11 @@ type Image struct {
 	Reference string // as given to Open
 	Digest    string // of the platform's own manifest, "sha256:…"
 	Config    layers.Config
+	// RawConfig is the whole configuration as JSON.
+	RawConfig []byte
+	// Repository is the host/name that the image came from; empty when it came
+	// from no registry.
+	Repository string
 
 	src    types.ImageSource
 	layers []layers.Layer
@@ -75,6 +80,9 @@ func (i *Image) load(ctx context.Context, r reference, opts Options) error {
 		return err
 	}
 	i.Config = c.config()
+	if named := r.DockerReference(); named != nil && r.registry != "" {
+		i.Repository = named.Name()
+	}
 	return i.setLayers(m, c.RootFS.DiffIDs)
 }
 

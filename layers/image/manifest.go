@@ -111,6 +111,7 @@ func (i *Image) config(ctx context.Context, m v1.Manifest, opts Options) (imageC
 	if err != nil {
 		return imageConfig{}, fmt.Errorf("read configuration: %w", err)
 	}
+	i.RawConfig = data
 	var c imageConfig
 	if err := json.Unmarshal(data, &c.Image); err != nil {
 		return imageConfig{}, fmt.Errorf("%w: parse configuration: %w", ErrInvalid, err)

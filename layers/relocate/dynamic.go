@@ -123,6 +123,8 @@ func (m *mover) checkELF(e layers.Entry) error {
 		return fmt.Errorf("%w: /%s is for %v, the image for %s", ErrMachine, e.Path, f.Machine, m.config.Arch)
 	case f.Interp == "":
 		return nil
+	case m.opts.Prefix == "":
+		return m.checkInterpreter(e, f)
 	}
 	l, err := m.loader(f.Interp)
 	if err != nil {

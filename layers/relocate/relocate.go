@@ -257,3 +257,9 @@ func readable(e layers.Entry) fs.FileMode {
 	}
 	return e.Mode
 }
+
+// everybody gives group and others what the owner may read, run or search.
+func everybody(m fs.FileMode) fs.FileMode {
+	owner := m >> 6 & 0o5
+	return m&fs.ModePerm | owner<<3 | owner
+}

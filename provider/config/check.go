@@ -58,6 +58,9 @@ func (c *checks) aws(at string, a *AWS) {
 	if a.CodeBucket != "" && !bucket.MatchString(a.CodeBucket) {
 		c.bad(at+".codeBucket", "%q: want the name of an S3 bucket, or \"none\"", a.CodeBucket)
 	}
+	if a.ImageRepository != "" && !repository.MatchString(a.ImageRepository) {
+		c.bad(at+".imageRepository", "%q: want %s", a.ImageRepository, repositoryForm)
+	}
 	if a.SecretAccessKey != "" && a.SecretAccessKeyFile != "" {
 		c.bad(at+".secretAccessKey", "secretAccessKeyFile is given too: want one of them")
 	}

@@ -44,15 +44,16 @@ type Config struct {
 
 // Lambda is how functions are made on Lambda, and where.
 type Lambda struct {
-	Role          string        // ARN of the role that functions run as
-	Arch          string        // amd64 or arm64
-	Memory        int           // MB, when limits.memory says nothing
-	Timeout       time.Duration // when neither the deployment nor the image says anything
-	DeployTimeout time.Duration // how long Lambda may take to make a function ready
-	CodeBucket    string        // of S3, for what Lambda's API does not take; empty: one is made; "none"
-	SecretStore   string        // secretsmanager or ssm
-	PayloadMemory int64         // bytes for the bodies that are being sent
-	ReadyWait     time.Duration // how long an invocation waits for a function that is not ready
+	Role            string        // ARN of the role that functions run as
+	Arch            string        // amd64 or arm64
+	Memory          int           // MB, when limits.memory says nothing
+	Timeout         time.Duration // when neither the deployment nor the image says anything
+	DeployTimeout   time.Duration // how long Lambda may take to make a function ready
+	ImageRepository string        // of container images: a name in ECR, or host/name
+	CodeBucket      string        // of S3, for what Lambda's API does not take; empty: one is made; "none"
+	SecretStore     string        // secretsmanager or ssm
+	PayloadMemory   int64         // bytes for the bodies that are being sent
+	ReadyWait       time.Duration // how long an invocation waits for a function that is not ready
 
 	// Endpoint and the rest are set by `up` alone: empty means what AWS's SDK
 	// finds in its ordinary places.
@@ -64,6 +65,12 @@ var role = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/[a-zA-Z_0-
 
 // bucket is what S3 allows as a name (docs.aws.amazon.com/AmazonS3, "Bucket
 // naming rules").
+// repository is a name in ECR, or host/name
+// (docs.aws.amazon.com/AmazonECR, "Creating a repository"; distribution/reference).
+var repository = regexp.MustCompile(`^(?:(?:[A-Za-z0-9.-]*[.:][A-Za-z0-9.-]*(?::[0-9]+)?|localhost(?::[0-9]+)?)/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$`)
+
+const repositoryForm = "the name of a repository in ECR, or host/name of any registry, in lower case"
+
 var bucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // label is what Kubernetes, and so OpenFaaS, allows as a namespace.
@@ -92,6 +99,9 @@ func Read(getenv func(string) string) (Config, error) {
 	}
 	if c.CacheDir != "" && !filepath.IsAbs(c.CacheDir) {
 		v.bad("cache_dir", c.CacheDir, "an absolute path")
+	}
+	if c.Lambda.ImageRepository != "" {
+		v.match("image_repository", c.Lambda.ImageRepository, repository, repositoryForm)
 	}
 	if c.Lambda.CodeBucket != "" {
 		v.match("code_bucket", c.Lambda.CodeBucket, bucket, `the name of an S3 bucket, or "none"`)
@@ -124,15 +134,16 @@ func (v *values) config() Config {
 		CacheDir:           v.text("cache_dir", "", "where finished packages are kept to be used again; empty means the user's cache directory"),
 		MaxIdleConns:       v.number("max_idle_conns", 1024, 1, 1<<20, "connections kept open to AWS"),
 		Lambda: Lambda{
-			Role:          v.text("lambda_execution_role", "", "ARN of the IAM role that functions run as; the `aws` backend requires it"),
-			Arch:          v.text("function_arch", "amd64", "amd64 or arm64; `up` takes the machine's own"),
-			Memory:        v.number("function_memory", 256, 128, 10240, "MB of a function without `limits.memory`"),
-			Timeout:       v.duration("function_timeout", time.Minute, time.Second, 900*time.Second, "timeout of a function when neither its `envVars` nor its image set `exec_timeout` or `write_timeout`"),
-			DeployTimeout: v.duration("deploy_timeout", 5*time.Minute, time.Second, time.Hour, "how long Lambda may take to make a function ready"),
-			CodeBucket:    v.text("code_bucket", "", "S3 bucket of what Lambda's API does not take: large packages, and request bodies over 6 MB that do not compress below it. Empty means `faas-lambda-ACCOUNT-REGION`, made when it is needed; `none` means that there is none, and such requests get a 413"),
-			SecretStore:   v.text("secret_store", "secretsmanager", "where secrets are kept: `secretsmanager` (AWS Secrets Manager) or `ssm` (Parameter Store: free up to 4 KB, text alone)"),
-			PayloadMemory: int64(v.number("payload_memory", 256, 32, 1<<20, "MB for all request bodies over 64 KB that are being sent; further ones wait")) << 20,
-			ReadyWait:     v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute, "how long an invocation waits for a function that is not ready yet, before it gets a 503"),
+			Role:            v.text("lambda_execution_role", "", "ARN of the IAM role that functions run as; the `aws` backend requires it"),
+			Arch:            v.text("function_arch", "amd64", "amd64 or arm64; `up` takes the machine's own"),
+			Memory:          v.number("function_memory", 256, 128, 10240, "MB of a function without `limits.memory`"),
+			Timeout:         v.duration("function_timeout", time.Minute, time.Second, 900*time.Second, "timeout of a function when neither its `envVars` nor its image set `exec_timeout` or `write_timeout`"),
+			DeployTimeout:   v.duration("deploy_timeout", 5*time.Minute, time.Second, time.Hour, "how long Lambda may take to make a function ready"),
+			ImageRepository: v.text("image_repository", "", "Where container images of functions are pushed to: the name of a repository in ECR, made when it is missing, or `host/name` of any registry. Empty means `faas-lambda` in ECR"),
+			CodeBucket:      v.text("code_bucket", "", "S3 bucket of what Lambda's API does not take: large packages, and request bodies over 6 MB that do not compress below it. Empty means `faas-lambda-ACCOUNT-REGION`, made when it is needed; `none` means that there is none, and such requests get a 413"),
+			SecretStore:     v.text("secret_store", "secretsmanager", "where secrets are kept: `secretsmanager` (AWS Secrets Manager) or `ssm` (Parameter Store: free up to 4 KB, text alone)"),
+			PayloadMemory:   int64(v.number("payload_memory", 256, 32, 1<<20, "MB for all request bodies over 64 KB that are being sent; further ones wait")) << 20,
+			ReadyWait:       v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute, "how long an invocation waits for a function that is not ready yet, before it gets a 503"),
 		},
 	}
 	// Known to users of faas-provider. The one host that we call is AWS.

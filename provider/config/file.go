@@ -35,6 +35,7 @@ type AWS struct {
 	Timeout             Duration `yaml:"timeout" doc:"timeout of a function that says none (function_timeout)"`
 	DeployTimeout       Duration `yaml:"deployTimeout" doc:"how long Lambda may take to make a function ready (deploy_timeout)"`
 	CodeBucket          string   `yaml:"codeBucket" doc:"S3 bucket, or none (code_bucket)"`
+	ImageRepository     string   `yaml:"imageRepository" doc:"where container images of functions are pushed to (image_repository)"`
 	ReadyWait           Duration `yaml:"readyWait" doc:"how long an invocation waits for a function that is not ready (ready_wait)"`
 	Endpoint            string   `yaml:"endpoint" doc:"URL of another AWS, such as the embedded one; it needs region and the access key"`
 	AccessKeyID         string   `yaml:"accessKeyId" doc:"access key for endpoint"`

@@ -10,6 +10,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
@@ -47,6 +48,7 @@ type account struct {
 	events  *eventbridge.Client
 	sns     *sns.Client
 	logs    *cloudwatchlogs.Client
+	ecr     *ecr.Client
 
 	documents documents  // records that were read
 	listing   *listing   // of its functions
@@ -76,6 +78,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 		events:  eventbridge.NewFromConfig(cfg),
 		sns:     sns.NewFromConfig(cfg),
 		logs:    cloudwatchlogs.NewFromConfig(cfg),
+		ecr:     ecr.NewFromConfig(cfg),
 		// A bucket as the host's first label needs AWS's own name server.
 		s3: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}

@@ -126,6 +126,9 @@ func readAnnotations(d types.FunctionDeployment) (extras, error) {
 		if !ours {
 			continue
 		}
+		if slices.Contains(toldAnnotations, key) {
+			continue
+		}
 		i := slices.IndexFunc(annotationTable, func(a annotation) bool { return a.key == key })
 		if i < 0 {
 			return x, backend.Errorf(backend.ErrInvalid, "annotation %s is not known: did you mean %s%s?", name, annotationPrefix, nearest(key))
@@ -143,6 +146,47 @@ func readAnnotations(d types.FunctionDeployment) (extras, error) {
 		x.triggers = append(x.triggers, t)
 	}
 	return x, x.check()
+}
+
+// toldAnnotations are those by which the provider says what it chose. A
+// deployment that has them, because it was copied from what describe showed,
+// does not mean them.
+var toldAnnotations = []string{toldType, toldReason}
+
+const (
+	toldType   = "package-type"
+	toldReason = "package-reason"
+)
+
+// untold returns a deployment without them.
+func untold(d types.FunctionDeployment) types.FunctionDeployment {
+	if d.Annotations == nil {
+		return d
+	}
+	all := maps.Clone(*d.Annotations)
+	for _, key := range toldAnnotations {
+		delete(all, annotationPrefix+key)
+	}
+	if len(all) != len(*d.Annotations) {
+		d.Annotations = &all
+	}
+	return d
+}
+
+// described returns the deployment as it is shown: with the provider's choice of
+// a package, where there was one.
+func (r record) described() types.FunctionDeployment {
+	d := r.Deployed
+	if r.Reason == "" {
+		return d
+	}
+	all := map[string]string{}
+	if d.Annotations != nil {
+		maps.Copy(all, *d.Annotations)
+	}
+	all[annotationPrefix+toldType], all[annotationPrefix+toldReason] = r.Package, r.Reason
+	d.Annotations = &all
+	return d
 }
 
 // check refuses what Lambda does not take together.

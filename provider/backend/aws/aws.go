@@ -45,6 +45,12 @@ type Options struct {
 	// means that there is none.
 	CodeBucket string
 
+	// ImageRepository is where container images of functions are pushed to: the
+	// name of a repository in ECR, which is made when it is missing, or
+	// host/name of any registry. Empty means DefaultImageRepository.
+	ImageRepository string
+	AuthFile        string // credentials for registries, instead of docker's and podman's usual places
+
 	// TakeOver is how old, by AWS's clock, another provider's unfinished
 	// change must be to be taken for abandoned; 0 is two minutes, and a
 	// negative one takes over at once.
@@ -84,18 +90,19 @@ const (
 // Backend is the functions of one or several AWS accounts and regions, by
 // namespace. Open makes one.
 type Backend struct {
-	opts     Options
-	config   aws.Config
-	home     *account // of the default namespace, and of what is kept of all
-	accounts accounts
-	ssm      *ssm.Client // of the home account: namespaces
-	spaces   namespaces
-	budget   budget
-	rules    bucketRules
-	observe  *observer
-	cache    cache
-	busy     busy
-	log      *slog.Logger
+	opts         Options
+	config       aws.Config
+	home         *account // of the default namespace, and of what is kept of all
+	accounts     accounts
+	ssm          *ssm.Client // of the home account: namespaces
+	spaces       namespaces
+	budget       budget
+	rules        bucketRules
+	repositories repositories // of images
+	observe      *observer
+	cache        cache
+	busy         busy
+	log          *slog.Logger
 }
 
 var (

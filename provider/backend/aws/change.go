@@ -60,6 +60,9 @@ func (b *Backend) newChange(p plan, c code, current *found) (*change, error) {
 			}
 		}
 	}
+	if p.reason != "" {
+		ch.latest.Package, ch.latest.Reason = p.packed, p.reason
+	}
 	ch.doc = ch.doc.with(ch.latest, ch.keep())
 	return ch, nil
 }

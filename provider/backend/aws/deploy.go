@@ -1,10 +1,12 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -46,7 +48,7 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 	if p.rollback != "" && !missing {
 		return b.rollBack(ctx, current, p.rollback)
 	}
-	code, err := b.prepare(ctx, &p)
+	code, err := b.prepare(ctx, &p, current)
 	if err != nil {
 		return err
 	}
@@ -75,21 +77,30 @@ func (b *Backend) bring(ctx context.Context, p plan, code code, current *found) 
 const packTime = 15 * time.Minute
 
 // prepare makes the package of a deployment and brings it to AWS. What only the
-// image can tell goes into the plan.
-func (b *Backend) prepare(ctx context.Context, p *plan) (code, error) {
+// image can tell goes into the plan. current is nil for a new function.
+func (b *Backend) prepare(ctx context.Context, p *plan, current *found) (code, error) {
 	d := p.deployment
 	packing, cancel := context.WithTimeout(ctx, packTime)
 	defer cancel()
-	pkg, err := b.opts.Packager.Package(packing, PackageSpec{
+	spec := PackageSpec{
 		Image: d.Image, Arch: p.arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars), KeepAll: p.keepAll,
-	})
+		Type: cmp.Or(p.packageType, PackageAuto),
+	}
+	if spec.Type == PackageAuto && current != nil && current.config.PackageType == lambdatypes.PackageTypeImage {
+		spec.Type, p.reason = PackageImage, "the function is a container image already, and Lambda changes no function's type"
+	}
+	pkg, err := b.opts.Packager.Package(packing, spec)
 	if err != nil {
 		return code{}, err
 	}
+	if p.reason = cmp.Or(p.reason, pkg.Reason); p.reason != "" {
+		b.log.InfoContext(ctx, "type of package was chosen", "function", p.name.String(), "type", pkg.Type, "reason", p.reason)
+	}
+	p.packed = pkg.Type
 	if p.timeout, err = timeout(d.EnvVars, pkg.Env, b.opts.Timeout); err != nil {
 		return code{}, err
 	}
-	return b.ship(ctx, *p, pkg)
+	return b.ship(ctx, *p, spec, pkg)
 }
 
 // processVariables are those of a deployment's variables that decide which

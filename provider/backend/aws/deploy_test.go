@@ -24,7 +24,7 @@ func (f *fakeLambda) deploy(ctx context.Context, t *testing.T, d types.FunctionD
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := f.ship(ctx, p, packed(t, content))
+	code, err := f.ship(ctx, p, PackageSpec{}, packed(t, content))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,17 +49,30 @@ type PackageSpec struct {
 	Process  string          // the deployment's envProcess; may be empty
 	Env      []string        // the deployment's envVars, NAME=value, sorted
 	KeepAll  bool            // keep what no function reads: manuals, headers and the like
+	Type     string          // one of the Package constants; empty means PackageZip
 	Progress layers.Progress // may be nil
 }
 
 // Package describes a finished package.
 type Package struct {
-	Path    string           // of the zip; empty when it was written elsewhere
+	Type    string           // PackageZip, PackageLayers or PackageImage
+	Reason  string           // why PackageAuto did not become a zip; empty when it did, or was not asked for
+	Path    string           // of the zip, or of the layer of an image; empty when it was written elsewhere
 	Digest  string           // of the image's manifest
 	Layers  int              // of the image
 	Env     []string         // what the image's processes start with
+	Dir     string           // where they start
 	LeftOut []layers.LeftOut // what of the image is not in the package
-	Summary bundle.Summary   //
+	Summary bundle.Summary   // of a zip
+	Top     bundle.Layer     // of an image
+}
+
+// size is that of the file at Path.
+func (p Package) size() int64 {
+	if p.Type == PackageImage {
+		return p.Top.Size
+	}
+	return p.Summary.Zipped
 }
 
 // NewPackager returns a packager.
@@ -143,20 +156,32 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 	if kept != nil {
 		options.Facts = kept.Facts()
 	}
+	in := bundle.Package{Image: img.Digest, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept}
+	if spec.Type == PackageImage {
+		pkg, err = writeTop(ctx, w, flat, img, options, in)
+	} else {
+		pkg, err = writeZip(ctx, w, flat, img, options, in)
+		if reason := needsImage(err); reason != nil && spec.Type == PackageAuto {
+			pkg, err = writeTop(ctx, w, flat, img, options, in)
+			pkg.Reason = reason.Error()
+		}
+	}
+	pkg.Digest, pkg.Layers, pkg.LeftOut = img.Digest, len(img.Layers()), append(flat.LeftOut, pkg.LeftOut...)
+	return pkg, err
+}
+
+// writeZip writes the image as a zip whose files lie under root.
+func writeZip(ctx context.Context, w io.Writer, flat *flatten.Result, img *image.Image, options relocate.Options, in bundle.Package) (Package, error) {
 	moved, err := relocate.Relocate(flat.Tree, img.Config, options)
 	if err != nil {
 		return Package{}, err
 	}
-	summary, err := bundle.Write(ctx, w, bundle.Package{
-		Image: img.Digest, Root: root, Tree: moved.Tree, Start: moved.Start, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept,
-	})
+	in.Root, in.Tree, in.Start = root, moved.Tree, moved.Start
+	summary, err := bundle.Write(ctx, w, in)
 	if err != nil {
 		return Package{}, fmt.Errorf("write package: %w", err)
 	}
-	return Package{
-		Digest: img.Digest, Layers: len(img.Layers()), Env: moved.Start.Env,
-		LeftOut: append(flat.LeftOut, moved.LeftOut...), Summary: summary,
-	}, nil
+	return Package{Type: PackageZip, Env: moved.Start.Env, Dir: moved.Start.Dir, LeftOut: moved.LeftOut, Summary: summary}, nil
 }
 
 // settle writes down what was learnt and makes the cache small enough.

@@ -35,7 +35,7 @@ type packageStore struct{ dir string }
 func cacheKey(digest string, spec PackageSpec, bootstrap []byte, revision string) string {
 	program := sha256.Sum256(bootstrap)
 	h := sha256.New()
-	for _, part := range []string{"1", digest, spec.Arch, spec.Process, strings.Join(spec.Env, "\x00"), strconv.FormatBool(spec.KeepAll), string(program[:]), revision} {
+	for _, part := range []string{"2", digest, spec.Arch, spec.Process, strings.Join(spec.Env, "\x00"), strconv.FormatBool(spec.KeepAll), spec.Type, string(program[:]), revision} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
 	}
 	return hex.EncodeToString(h.Sum(nil))
@@ -58,7 +58,7 @@ func (s packageStore) find(key string) (Package, error) {
 	}
 	pkg.Path = s.path(key, ".zip")
 	info, err := os.Stat(pkg.Path)
-	if err != nil || info.Size() != pkg.Summary.Zipped {
+	if err != nil || info.Size() != pkg.size() {
 		return Package{}, errNotCached
 	}
 	now := time.Now()

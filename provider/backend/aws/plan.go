@@ -23,12 +23,14 @@ type plan struct {
 	memory     int               // MB
 	timeout    time.Duration     // whole seconds
 	env        map[string]string // of the Lambda function
+	packed     string            // type of its package, once that is made
+	reason     string            // why it is of that type, when that was the provider's choice
 	extras                       // what its annotations say
 }
 
 // plan checks everything in d that can be checked without its image.
 func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, error) {
-	p := plan{deployment: d, name: backend.NameOf(d)}
+	p := plan{deployment: untold(d), name: backend.NameOf(d)}
 	var err error
 	if p.account, err = b.accountOf(ctx, d.Namespace); errors.Is(err, backend.ErrNotFound) {
 		err = backend.Errorf(backend.ErrInvalid, "deploy function %s: namespace %q does not exist", d.Service, d.Namespace)

@@ -188,7 +188,7 @@ func (f *found) status() (types.FunctionStatus, error) {
 	if f.serving != nil {
 		config = *f.serving
 	}
-	d := r.Deployed
+	d := r.described()
 	d.Service, d.Namespace = f.name.Function, f.name.Namespace
 	d.EnvVars, d.EnvProcess = deployed(variables(config), d.Secrets)
 	status := backend.StatusOf(d)

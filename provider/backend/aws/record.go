@@ -62,6 +62,10 @@ type record struct {
 	Deployed types.FunctionDeployment `json:"deployed"`
 	At       time.Time                `json:"at"`
 	Served   bool                     `json:"served,omitempty"` // it serves, or did
+	// Package and Reason are the type of its package and why the provider chose
+	// it; empty when it did not, or chose a zip.
+	Package string `json:"package,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 var errRecord = errors.New("record in the function's tags is damaged")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,7 +38,11 @@ type code struct {
 }
 
 // ship uploads what must lie in AWS before a function is made of it.
-func (b *Backend) ship(ctx context.Context, p plan, pkg Package) (code, error) {
+func (b *Backend) ship(ctx context.Context, p plan, spec PackageSpec, pkg Package) (code, error) {
+	if pkg.Type == PackageImage {
+		uri, digest, err := b.shipImage(ctx, p.account, spec, pkg)
+		return code{imageURI: uri, sha256: strings.TrimPrefix(digest, "sha256:"), packageType: lambdatypes.PackageTypeImage}, err
+	}
 	c := code{sha256: pkg.Summary.SHA256, packageType: lambdatypes.PackageTypeZip}
 	if pkg.Summary.Zipped <= maxDirect {
 		var err error
