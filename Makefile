@@ -45,9 +45,12 @@ test: build tools ## every test, from unit to the whole line with real processes
 	@for module in templates/template/*/go.mod templates/template/*/function/go.mod; do \
 	  (cd $$(dirname $$module) && $(GO) vet ./... && $(GO) test ./...) || exit 1; \
 	done
+	cd templates/template/node-lambda && node --test test/
+	cd templates/template/python-lambda && python3 -m unittest discover -s test
+	cd templates/template/ruby-lambda && ruby test/index_test.rb
 
 tools:
-	@integration/tools.sh aws images
+	@integration/tools.sh aws images templates
 
 test-peers: build ## run the cases of faas-cli and the watchdogs with the real programs: make test-peers PEERS=DIR
 	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }

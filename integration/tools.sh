@@ -42,6 +42,17 @@ images() {
   exit 1
 }
 
+templates() {
+  local missing=() tool
+  type -P node >/dev/null || missing+=(nodejs)
+  type -P python3 >/dev/null || missing+=(python3)
+  ruby -rminitest -e '' 2>/dev/null || missing+=(ruby ruby-minitest)
+  [ ${#missing[@]} = 0 ] && return
+  apt "${missing[@]}" && return
+  echo "the templates are tested with ${missing[*]}: install Debian's packages of these names" >&2
+  exit 1
+}
+
 bench() {
   local missing=() tool
   for tool in skopeo umoci zip; do

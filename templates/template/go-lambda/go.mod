@@ -2,6 +2,4 @@ module handler
 
 go 1.25
 
-replace handler/function => ./function
-
-require handler/function v0.0.0-00010101000000-000000000000
+require github.com/aws/aws-lambda-go v1.55.1

@@ -1,14 +1,17 @@
-// Command handler serves function.Handle to the watchdog in front of it.
+// Command handler serves function.Handle to the watchdog in front of it, and the
+// events of Lambda's triggers to function.HandleEvent where there is one.
 package main
 
 import (
 	"context"
 	"errors"
+	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -30,7 +33,7 @@ func serve(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(function.Handle), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler(), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -40,4 +43,45 @@ func serve(ctx context.Context, addr string) error {
 		return err
 	}
 	return <-done
+}
+
+// event handles the event of a trigger; nil where the function has no
+// HandleEvent.
+var event func(ctx context.Context, payload []byte) ([]byte, error)
+
+// handler tells the events of triggers from requests. Elsewhere than on Lambda
+// there are none, whatever a client's headers say.
+func handler() http.Handler {
+	onLambda := os.Getenv("AWS_LAMBDA_FUNCTION_NAME") != ""
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if event != nil && onLambda && r.Header.Get("X-Lambda-Event-Source") != "" {
+			serveEvent(w, r)
+			return
+		}
+		function.Handle(w, r)
+	})
+}
+
+// serveEvent answers with what the function returns. An error is status 500,
+// which makes the invocation a failed one, and the trigger try again.
+func serveEvent(w http.ResponseWriter, r *http.Request) {
+	payload, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ctx := r.Context()
+	if ms, err := strconv.ParseInt(r.Header.Get("X-Lambda-Deadline-Ms"), 10, 64); err == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, time.UnixMilli(ms))
+		defer cancel()
+	}
+	answer, err := event(ctx, payload)
+	if err != nil {
+		log.Print(err)
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(answer) // the watchdog has gone, and its client with it
 }
