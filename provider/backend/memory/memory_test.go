@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -225,9 +226,39 @@ func TestStateIsThereAfterARestart(t *testing.T) {
 	}
 }
 
-// TestChangesAtOnceAreWrittenTogether counts writes by what os.Rename leaves: a
-// new file each.
+// TestChangesAtOnceAreWrittenTogether counts writes: changes that wait at the same
+// time are one.
 func TestChangesAtOnceAreWrittenTogether(t *testing.T) {
+	const n = 64
+	file, _, err := openState(filepath.Join(t.TempDir(), "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for range n {
+		wait.Go(func() {
+			if err := file.save(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waiting := func() int {
+		file.mu.Lock()
+		defer file.mu.Unlock()
+		return len(file.waiting)
+	}
+	for waiting() < n {
+		runtime.Gosched()
+	}
+	file.flush(func() state { return state{Version: stateVersion} })
+	wait.Wait()
+	file.flush(func() state { return state{Version: stateVersion} }) // nobody waits
+	if file.written() != 1 {
+		t.Errorf("%d writes for %d changes at once, want 1", file.written(), n)
+	}
+}
+
+func TestEveryChangeIsInTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.json")
 	b := open(t, Options{StateFile: path})
 	const n = 64
@@ -242,6 +273,9 @@ func TestChangesAtOnceAreWrittenTogether(t *testing.T) {
 		})
 	}
 	wait.Wait()
+	if writes := b.state.written(); writes < 1 || writes > n {
+		t.Errorf("%d writes for %d changes", writes, n)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,7 @@ type stateFile struct {
 
 	mu      sync.Mutex // guards the rest
 	waiting []chan error
+	writes  int // how often the file was written
 }
 
 // openState reads the file, which need not be there.
@@ -85,6 +86,13 @@ func (f *stateFile) save(ctx context.Context) error {
 	}
 }
 
+// written returns how often the file was written.
+func (f *stateFile) written() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.writes
+}
+
 // run writes whenever somebody waits, until ctx ends and nobody does.
 func (f *stateFile) run(ctx context.Context, snapshot func() state) {
 	defer close(f.ended)
@@ -108,6 +116,9 @@ func (f *stateFile) flush(snapshot func() state) {
 		return
 	}
 	err := f.write(snapshot())
+	f.mu.Lock()
+	f.writes++
+	f.mu.Unlock()
 	for _, done := range waiting {
 		done <- err
 	}

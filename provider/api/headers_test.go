@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/memory"
+)
+
+// parted is a backend made of parts, of which some are missing.
+type parted struct {
+	*memory.Backend
+	gaps backend.Gaps
+}
+
+func (p parted) ListPartly(ctx context.Context, namespace string) ([]types.FunctionStatus, backend.Gaps, error) {
+	functions, err := p.List(ctx, namespace)
+	return functions, p.gaps, err
+}
+
+func (parted) Parts() []backend.Part {
+	return []backend.Part{{Name: "a", Orchestration: "lambda", State: "up", Functions: 3}, {Name: "b", Orchestration: "kubernetes", State: "b is down"}}
+}
+
+func TestListsSayWhatTheyLack(t *testing.T) {
+	url := start(t, parted{memory.New(), backend.Gaps{
+		Missing:    map[string]string{"b": "no answer\nin 2s\x00", "a/c": "refused"},
+		Duplicates: map[string][]string{"f": {"a", "b"}, "e": {"b", "a"}},
+	}})
+	got := send(t, "GET", url+"/system/functions", "")
+	if diff := cmp.Diff([]string{"a/c: refused", "b: no answer in 2s"}, got.header.Values(backend.MissingHeader)); diff != "" || got.code != 200 || got.body != "[]" {
+		t.Errorf("%d %s\n%s", got.code, got.body, diff)
+	}
+	if diff := cmp.Diff([]string{"e: b, a", "f: a, b"}, got.header.Values(backend.DuplicateHeader)); diff != "" {
+		t.Error(diff)
+	}
+	var info providerInfo
+	if err := json.Unmarshal([]byte(send(t, "GET", url+"/system/info", "").body), &info); err != nil || len(info.Parts) != 2 || info.Parts[0].Functions != 3 || info.Parts[1].State != "b is down" {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+// blind is a backend that cannot say what functions use.
+type blind struct {
+	*memory.Backend
+	err error
+}
+
+func (b blind) Usage(context.Context, backend.Name) (types.FunctionUsage, error) {
+	return types.FunctionUsage{}, b.err
+}
+
+func (b blind) Consumption(context.Context, backend.Name, time.Time) (backend.Consumption, error) {
+	return backend.Consumption{}, b.err
+}
+
+func (b blind) Check(context.Context) error { return b.err }
+
+func newBlind(t *testing.T, err error) blind {
+	t.Helper()
+	b := blind{memory.New(), err}
+	if err := b.Deploy(t.Context(), types.FunctionDeployment{Service: "f", Image: "i", Namespace: namespace}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestUsageThatCannotBeHad(t *testing.T) {
+	url := start(t, newBlind(t, errors.New("metrics are away")))
+	got := send(t, "GET", url+"/system/function/f?usage=true&consumption=2026-01-01T00:00:00Z", "")
+	if diff := cmp.Diff([]string{"usage: metrics are away", "consumption: metrics are away"}, got.header.Values(backend.MissingHeader)); diff != "" || got.code != 200 || !strings.Contains(got.body, `"name":"f"`) {
+		t.Errorf("%d %s\n%s", got.code, got.body, diff)
+	}
+	if got := send(t, "GET", url+"/system/function/f?usage=false", ""); got.header.Get(backend.MissingHeader) != "" {
+		t.Errorf("when nobody asks for it: %v", got.header)
+	}
+	// A backend that stands for another one, which cannot, is none that fails.
+	url = start(t, newBlind(t, backend.Errorf(backend.ErrUnsupported, "no such thing")))
+	if got := send(t, "GET", url+"/system/function/f?usage=true", ""); got.code != 200 || got.header.Get(backend.MissingHeader) != "" || strings.Contains(got.body, "usage") {
+		t.Errorf("%d %v %s", got.code, got.header, got.body)
+	}
+}
+
+func TestReadyzSaysWhatIsWrong(t *testing.T) {
+	url := start(t, newBlind(t, errors.New("Lambda does not answer")))
+	got := send(t, "GET", url+"/readyz", "")
+	if got.code != 503 || !strings.Contains(got.body, "Lambda does not answer") {
+		t.Errorf("%d %q", got.code, got.body)
+	}
+	if got := send(t, "GET", url+"/healthz", ""); got.code != 200 {
+		t.Errorf("healthz: %d", got.code)
+	}
+}
+
+// hanging never answers a check.
+type hanging struct{ *memory.Backend }
+
+func (hanging) Check(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestReadyzAnswersInTime(t *testing.T) {
+	begin := time.Now()
+	if got := send(t, "GET", start(t, hanging{memory.New()})+"/readyz", ""); got.code != 503 || time.Since(begin) > 10*probeWait {
+		t.Errorf("%d after %s", got.code, time.Since(begin))
+	}
+}
+
+func TestWhatHasNotBegunSaysSo(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   error
+		code  int
+		begun string
+	}{
+		{"unreachable", backend.Errorf(backend.ErrUnreachable, "why"), 503, "true"},
+		{"unavailable, and not begun", backend.AsNotBegun(backend.Errorf(backend.ErrUnavailable, "why")), 503, "true"},
+		{"unavailable", backend.Errorf(backend.ErrUnavailable, "why"), 503, ""},
+		{"throttled says it by its code", backend.Errorf(backend.ErrThrottled, "why"), 429, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := send(t, "POST", start(t, failing{err: c.err})+"/function/f", "x")
+			if got.code != c.code || got.header.Get(backend.NotBegunHeader) != c.begun {
+				t.Errorf("%d, %s %q", got.code, backend.NotBegunHeader, got.header.Get(backend.NotBegunHeader))
+			}
+		})
+	}
+}
+
+func TestCallbacksAreRefused(t *testing.T) {
+	url := start(t, newBlind(t, nil))
+	got := send(t, "POST", url+"/async-function/f", "x", "X-Callback-Url", "http://127.0.0.1:1/")
+	if got.code != 501 || got.header.Get(backend.InternalHeader) == "" || got.header.Get(callHeader) == "" || !strings.Contains(got.body, "X-Callback-Url") {
+		t.Errorf("%d %v %q", got.code, got.header, got.body)
+	}
+}
+
+func TestMetricsOfFunctions(t *testing.T) {
+	url := start(t, newBlind(t, nil))
+	for range 3 {
+		send(t, "POST", url+"/function/f", "x")
+	}
+	send(t, "POST", url+"/function/f.openfaas-fn", "x")
+	for range 5 {
+		send(t, "POST", url+"/function/made-up", "x")
+	}
+	text := send(t, "GET", url+"/metrics", "").body
+	for _, line := range []string{
+		`faas_lambda_function_invocations_total{code="200",function_name="f",namespace="openfaas-fn"} 4`,
+		`faas_lambda_function_duration_seconds_count{function_name="f",namespace="openfaas-fn"} 4`,
+		`faas_lambda_function_in_flight{function_name="f",namespace="openfaas-fn"} 0`,
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %s", line)
+		}
+	}
+	if strings.Contains(text, "made-up") {
+		t.Error("a function that does not exist has metrics")
+	}
+	send(t, "DELETE", url+"/system/functions", `{"functionName":"f"}`)
+	if text := send(t, "GET", url+"/metrics", "").body; strings.Contains(text, `function_name="f"`) {
+		t.Error("a function that is gone has metrics")
+	}
+}
