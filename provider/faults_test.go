@@ -403,7 +403,7 @@ func (c *cloud) check(ctx context.Context, fc faultCase, s scenario, other *aws.
 	case changed == nil && serves != wanted:
 		return fmt.Errorf("it succeeded, and %q serves", serves)
 	case undone && serves != before:
-		return fmt.Errorf("it said %q, and %q serves", changed, serves)
+		return fmt.Errorf("it said %w, and %q serves", changed, serves)
 	}
 	// The next list of another provider settles it.
 	if _, err := other.List(ctx, fc.name.Namespace); err != nil {
@@ -418,14 +418,14 @@ func (c *cloud) check(ctx context.Context, fc faultCase, s scenario, other *aws.
 		return err
 	}
 	if settled != before && settled != wanted {
-		return fmt.Errorf("after a list %q serves (the change: %v)", settled, changed)
+		return fmt.Errorf("after a list %q serves (the change: %w)", settled, orNothing(changed))
 	}
 	if err := c.orphans(ctx, fc, settled, list); err != nil {
-		return fmt.Errorf("%w (the change: %v; serves %q)", err, changed, settled)
+		return fmt.Errorf("%w (the change: %w; serves %q)", err, orNothing(changed), settled)
 	}
 	// And the same change works now.
 	if err := s.change(ctx, other, fc); err != nil && !(s.name == "delete" && errors.Is(err, backend.ErrNotFound)) && !(s.name == "rollback" && settled == "older") {
-		return fmt.Errorf("repeat the change: %w (at first: %v)", err, changed)
+		return fmt.Errorf("repeat the change: %w (at first: %w)", err, orNothing(changed))
 	}
 	if serves, err = c.served(ctx, fc); err != nil || serves != wanted {
 		return fmt.Errorf("after a repetition %q serves, %w", serves, err)
@@ -436,6 +436,16 @@ func (c *cloud) check(ctx context.Context, fc faultCase, s scenario, other *aws.
 		}
 	}
 	return c.orphans(ctx, fc, "", nil)
+}
+
+var errNone = errors.New("it succeeded")
+
+// orNothing is err for a message.
+func orNothing(err error) error {
+	if err == nil {
+		return errNone
+	}
+	return err
 }
 
 // orphans looks for what nobody uses.

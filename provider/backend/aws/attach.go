@@ -68,6 +68,7 @@ type attachment struct {
 	account  *account
 	name     backend.Name
 	function string
+	arn      string // of the function, unqualified
 	want     belongings
 	had      []belongings // of the deployments that it may be of; none: nothing yet
 	late     bool         // what serves is what is wanted: what it does not need may go
@@ -85,7 +86,7 @@ func (at attachment) differs(part func(belongings) any) bool {
 
 // attachments is what the change needs.
 func (c *change) attachments(late bool) (attachment, error) {
-	at := attachment{account: c.account, name: c.plan.name, function: c.plan.function, had: []belongings{nothing}, late: late}
+	at := attachment{account: c.account, name: c.plan.name, function: c.plan.function, arn: c.arn, had: []belongings{nothing}, late: late}
 	var err error
 	if at.want, err = belongingsOf(c.plan.deployment, c.plan.function, c.replicas); err != nil {
 		return at, err
@@ -205,13 +206,4 @@ func (b *Backend) setAsync(ctx context.Context, at attachment) error {
 	}
 	_, err := at.account.lambda.PutFunctionEventInvokeConfig(ctx, in)
 	return awsError(doing, err)
-}
-
-// setTriggers makes the triggers that are missing and, when it is late, removes
-// those that are not wanted.
-func (b *Backend) setTriggers(ctx context.Context, at attachment) error {
-	if !at.differs(func(b belongings) any { return b.triggers }) {
-		return nil
-	}
-	return nil
 }

@@ -63,6 +63,7 @@ func (b *Backend) newChange(p plan, c code, current *found) (*change, error) {
 	if p.reason != "" {
 		ch.latest.Package, ch.latest.Reason = p.packed, p.reason
 	}
+	ch.latest.Added = p.added
 	ch.doc = ch.doc.with(ch.latest, ch.keep())
 	return ch, nil
 }

@@ -66,10 +66,10 @@ func awsError(doing string, err error) error {
 		}
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	text := fmt.Errorf("%s: %s (%s)", doing, api.ErrorMessage(), api.ErrorCode())
+	text := refusedError{fmt.Sprintf("%s: %s (%s)", doing, api.ErrorMessage(), api.ErrorCode()), api}
 	var id interface{ ServiceRequestID() string }
 	if errors.As(err, &id) && id.ServiceRequestID() != "" {
-		text = fmt.Errorf("%s: %s (%s, request %s)", doing, api.ErrorMessage(), api.ErrorCode(), id.ServiceRequestID())
+		text.text = fmt.Sprintf("%s: %s (%s, request %s)", doing, api.ErrorMessage(), api.ErrorCode(), id.ServiceRequestID())
 	}
 	kind, known := kinds[api.ErrorCode()]
 	switch {
@@ -82,6 +82,15 @@ func awsError(doing string, err error) error {
 	}
 	return backend.As(kind, text)
 }
+
+// refusedError is an error of AWS in short: the SDK's own text tells of HTTP.
+type refusedError struct {
+	text string
+	api  smithy.APIError
+}
+
+func (e refusedError) Error() string { return e.text }
+func (e refusedError) Unwrap() error { return e.api }
 
 // codeOf returns AWS's code for an error; empty when it is not AWS's.
 func codeOf(err error) string {

@@ -27,6 +27,7 @@ type fakeLambda struct {
 	after     func(op string, f *fakeFunction)             // changes what an operation left
 	lose      string                                       // the next answer of this operation is lost
 	invoked   func(w http.ResponseWriter, r *http.Request) // answers invocations
+	triggers  *fakeTriggers                                // nil: there are none
 	indexed   bool                                         // there is an index of tags
 	page      int                                          // functions on a page; 0: 2
 }
@@ -94,6 +95,9 @@ func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.triggers != nil && f.triggers.serve(w, r) {
+		return
+	}
 	op, name := operation(r)
 	if op == "GetResources" && !f.indexed {
 		refuse(w, 403, "AccessDeniedException", "not here")

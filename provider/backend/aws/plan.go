@@ -25,6 +25,7 @@ type plan struct {
 	env        map[string]string // of the Lambda function
 	packed     string            // type of its package, once that is made
 	reason     string            // why it is of that type, when that was the provider's choice
+	added      []string          // names of variables in env that annotations need
 	extras                       // what its annotations say
 }
 
@@ -51,6 +52,7 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 	if p.extras, err = readAnnotations(d); err != nil {
 		return p, err
 	}
+	p.addVariables()
 	if p.role == "" {
 		p.role = p.account.role
 	}
@@ -71,6 +73,19 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 		return p, err
 	}
 	return p, p.recordable()
+}
+
+// streamVariable tells bootstrap that the function's URL streams.
+const streamVariable = "FAAS_LAMBDA_INVOKE_MODE"
+
+// addVariables adds the variables that annotations need.
+func (p *plan) addVariables() {
+	for _, t := range p.triggers {
+		if _, said := p.env[streamVariable]; t.kind == "url" && t.options["mode"] == "RESPONSE_STREAM" && !said {
+			p.env[streamVariable] = "RESPONSE_STREAM"
+			p.added = append(p.added, streamVariable)
+		}
+	}
 }
 
 // recordable refuses what could not be recorded: where there is no S3, all of it

@@ -191,6 +191,12 @@ func (f *found) status() (types.FunctionStatus, error) {
 	d := r.described()
 	d.Service, d.Namespace = f.name.Function, f.name.Namespace
 	d.EnvVars, d.EnvProcess = deployed(variables(config), d.Secrets)
+	for _, name := range r.Added {
+		delete(d.EnvVars, name)
+	}
+	if len(d.EnvVars) == 0 {
+		d.EnvVars = nil
+	}
 	status := backend.StatusOf(d)
 	status.CreatedAt, status.Replicas = f.doc.Created, f.replicas(r)
 	// ListFunctions leaves the state out; a function that is listed there

@@ -64,8 +64,9 @@ type record struct {
 	Served   bool                     `json:"served,omitempty"` // it serves, or did
 	// Package and Reason are the type of its package and why the provider chose
 	// it; empty when it did not, or chose a zip.
-	Package string `json:"package,omitempty"`
-	Reason  string `json:"reason,omitempty"`
+	Package string   `json:"package,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	Added   []string `json:"added,omitempty"` // names of variables that the provider added, because an annotation needs them
 }
 
 var errRecord = errors.New("record in the function's tags is damaged")

@@ -94,7 +94,7 @@ func (b *Backend) rollBack(ctx context.Context, f *found, id string) error {
 	p := plan{deployment: r.Deployed, account: f.account, name: f.name, function: f.function(), extras: x}
 	c := &change{
 		b: b, account: f.account, plan: p, current: f, digest: r.Digest, mark: markOf(version), latest: r, before: &before,
-		doc: f.doc, replicas: backend.MinReplicas(r.Deployed), tags: f.tags, version: *version.Version,
+		doc: f.doc, replicas: backend.MinReplicas(r.Deployed), tags: f.tags, arn: f.arn(), version: *version.Version,
 	}
 	defer b.cache.forget(f.name)
 	return c.run(ctx, func(ctx context.Context) error {

@@ -152,7 +152,7 @@ func (b *Backend) scaleTo(ctx context.Context, f *found, r record, from, to uint
 	if err != nil {
 		return err
 	}
-	at := attachment{account: f.account, name: f.name, function: f.function(), want: want, had: []belongings{had}}
+	at := attachment{account: f.account, name: f.name, function: f.function(), arn: f.arn(), want: want, had: []belongings{had}}
 	if err := b.setConcurrency(ctx, at); err != nil {
 		return err
 	}

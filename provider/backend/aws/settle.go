@@ -156,7 +156,7 @@ func (b *Backend) rest(ctx context.Context, f *found, r record, replicas uint64,
 	if err != nil {
 		return err
 	}
-	at := attachment{account: f.account, name: f.name, function: f.function(), want: want, had: f.belongings()}
+	at := attachment{account: f.account, name: f.name, function: f.function(), arn: f.arn(), want: want, had: f.belongings()}
 	switch f.state() { // it is not known how far it went
 	case creating:
 		at.had = append(at.had, nothing)

@@ -1,0 +1,252 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// Lambda polls queues, streams and topics of Kafka by itself, and invokes what
+// serves with what it finds. All mappings to the alias are ours; those that
+// somebody else makes can name the function or a version.
+
+// setMappings makes, changes and removes event source mappings.
+func (b *Backend) setMappings(ctx context.Context, at attachment) error {
+	if !at.concerns(trigger.mapped) {
+		return nil
+	}
+	there, err := at.mappings(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for _, t := range at.wanted(trigger.mapped) {
+		key := t.mappingKey()
+		wanted[key] = true
+		old, ok := there[key]
+		switch {
+		case at.late:
+		case !ok:
+			err = at.createMapping(ctx, t)
+		case !at.unchanged(t):
+			err = b.updateMapping(ctx, at, aws.ToString(old.UUID), t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !at.late {
+		return nil
+	}
+	for key, old := range there {
+		if wanted[key] {
+			continue
+		}
+		if err := b.deleteMapping(ctx, at, aws.ToString(old.UUID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mappings returns the mappings to what serves, by their sources, but for those
+// that are being deleted.
+func (at attachment) mappings(ctx context.Context) (map[string]lambdatypes.EventSourceMappingConfiguration, error) {
+	all := map[string]lambdatypes.EventSourceMappingConfiguration{}
+	pages := lambda.NewListEventSourceMappingsPaginator(at.account.lambda, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(at.alias())})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		var none *lambdatypes.ResourceNotFoundException
+		if errors.As(err, &none) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, awsError("list event source mappings", err)
+		}
+		for _, m := range page.EventSourceMappings {
+			if aws.ToString(m.State) != "Deleting" {
+				all[mappingKey(m)] = m
+			}
+		}
+	}
+	return all, nil
+}
+
+// mappingKey names what a mapping reads.
+func mappingKey(m lambdatypes.EventSourceMappingConfiguration) string {
+	source := aws.ToString(m.EventSourceArn)
+	if m.SelfManagedEventSource != nil {
+		brokers := slices.Sorted(slices.Values(m.SelfManagedEventSource.Endpoints[string(lambdatypes.EndPointTypeKafkaBootstrapServers)]))
+		source = strings.Join(brokers, ";")
+	}
+	return source + " " + strings.Join(m.Topics, ",")
+}
+
+func (t trigger) mappingKey() string {
+	source := t.source
+	if !strings.HasPrefix(source, "arn:") {
+		source = strings.Join(slices.Sorted(strings.SplitSeq(source, ";")), ";")
+	}
+	return source + " " + t.options["topic"]
+}
+
+// int32Of returns an option as a number; nil when it is not set.
+func (t trigger) int32Of(option string) *int32 {
+	n, err := strconv.ParseInt(t.options[option], 10, 32)
+	if err != nil {
+		return nil // not set: what is set was checked
+	}
+	return aws.Int32(int32(n))
+}
+
+// secondsOf returns an option that is a duration.
+func (t trigger) secondsOf(option string) *int32 {
+	d, err := parseDuration(t.options[option])
+	if err != nil {
+		return nil
+	}
+	return aws.Int32(int32(d.Seconds()))
+}
+
+func (t trigger) filter() *lambdatypes.FilterCriteria {
+	if t.options["filter"] == "" {
+		return nil
+	}
+	return &lambdatypes.FilterCriteria{Filters: []lambdatypes.Filter{{Pattern: aws.String(t.options["filter"])}}}
+}
+
+func (t trigger) responses() []lambdatypes.FunctionResponseType {
+	if t.options["report-failures"] != "true" {
+		return nil
+	}
+	return []lambdatypes.FunctionResponseType{lambdatypes.FunctionResponseTypeReportBatchItemFailures}
+}
+
+func (t trigger) destination() *lambdatypes.DestinationConfig {
+	if t.options["on-failure"] == "" {
+		return nil
+	}
+	return &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String(t.options["on-failure"])}}
+}
+
+func (t trigger) scaling() *lambdatypes.ScalingConfig {
+	if n := t.int32Of("concurrency"); n != nil {
+		return &lambdatypes.ScalingConfig{MaximumConcurrency: n}
+	}
+	return nil
+}
+
+func (t trigger) bisects() *bool {
+	if t.options["bisect"] == "" {
+		return nil
+	}
+	return aws.Bool(t.options["bisect"] == "true")
+}
+
+// access is how Kafka's brokers are logged in to.
+func (t trigger) access() []lambdatypes.SourceAccessConfiguration {
+	if t.options["secret"] == "" {
+		return nil
+	}
+	auth := t.options["auth"]
+	if auth == "" {
+		auth = string(lambdatypes.SourceAccessTypeSaslScram512Auth)
+	}
+	return []lambdatypes.SourceAccessConfiguration{{Type: lambdatypes.SourceAccessType(auth), URI: aws.String(t.options["secret"])}}
+}
+
+func (at attachment) createMapping(ctx context.Context, t trigger) error {
+	in := &lambda.CreateEventSourceMappingInput{
+		FunctionName: aws.String(at.alias()), BatchSize: t.int32Of("batch-size"), MaximumBatchingWindowInSeconds: t.secondsOf("window"),
+		FilterCriteria: t.filter(), FunctionResponseTypes: t.responses(), DestinationConfig: t.destination(), ScalingConfig: t.scaling(),
+		ParallelizationFactor: t.int32Of("parallelization"), MaximumRetryAttempts: t.int32Of("retries"), MaximumRecordAgeInSeconds: t.secondsOf("max-age"),
+		BisectBatchOnFunctionError: t.bisects(), SourceAccessConfigurations: t.access(),
+	}
+	if strings.HasPrefix(t.source, "arn:") {
+		in.EventSourceArn = &t.source
+	} else {
+		in.SelfManagedEventSource = &lambdatypes.SelfManagedEventSource{Endpoints: map[string][]string{string(lambdatypes.EndPointTypeKafkaBootstrapServers): strings.Split(t.source, ";")}}
+	}
+	if t.kind != "sqs" {
+		in.StartingPosition = lambdatypes.EventSourcePositionLatest
+		if position := t.options["position"]; position != "" {
+			in.StartingPosition = lambdatypes.EventSourcePosition(position)
+		}
+	}
+	if t.kind == "kafka" {
+		in.Topics = []string{t.options["topic"]}
+		if group := t.options["group"]; group != "" && in.EventSourceArn != nil {
+			in.AmazonManagedKafkaEventSourceConfig = &lambdatypes.AmazonManagedKafkaEventSourceConfig{ConsumerGroupId: &group}
+		} else if group != "" {
+			in.SelfManagedKafkaEventSourceConfig = &lambdatypes.SelfManagedKafkaEventSourceConfig{ConsumerGroupId: &group}
+		}
+	}
+	_, err := at.account.lambda.CreateEventSourceMapping(ctx, in)
+	if codeOf(err) == "ResourceConflictException" {
+		if there, lookErr := at.mappings(ctx); lookErr == nil {
+			if _, ok := there[t.mappingKey()]; ok {
+				return nil // of an attempt whose answer was lost
+			}
+		}
+	}
+	return awsError("map "+t.source, err)
+}
+
+// updateMapping changes the options of a mapping. Its position in a stream stays
+// where it is.
+func (b *Backend) updateMapping(ctx context.Context, at attachment, id string, t trigger) error {
+	in := &lambda.UpdateEventSourceMappingInput{
+		UUID: &id, FunctionName: aws.String(at.alias()), BatchSize: t.int32Of("batch-size"), MaximumBatchingWindowInSeconds: t.secondsOf("window"),
+		FilterCriteria: t.filter(), FunctionResponseTypes: t.responses(), DestinationConfig: t.destination(), ScalingConfig: t.scaling(),
+		ParallelizationFactor: t.int32Of("parallelization"), MaximumRetryAttempts: t.int32Of("retries"), MaximumRecordAgeInSeconds: t.secondsOf("max-age"),
+		BisectBatchOnFunctionError: t.bisects(), SourceAccessConfigurations: t.access(),
+	}
+	// What is not named stays: so what was named before is named with nothing.
+	if in.FilterCriteria == nil {
+		in.FilterCriteria = &lambdatypes.FilterCriteria{Filters: []lambdatypes.Filter{}}
+	}
+	if in.FunctionResponseTypes == nil {
+		in.FunctionResponseTypes = []lambdatypes.FunctionResponseType{}
+	}
+	if in.ScalingConfig == nil && t.kind == "sqs" {
+		in.ScalingConfig = &lambdatypes.ScalingConfig{}
+	}
+	return b.patiently(ctx, "change mapping of "+t.source, func() error {
+		_, err := at.account.lambda.UpdateEventSourceMapping(ctx, in)
+		return err
+	})
+}
+
+func (b *Backend) deleteMapping(ctx context.Context, at attachment, id string) error {
+	return b.patiently(ctx, "remove event source mapping "+id, func() error {
+		_, err := at.account.lambda.DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: &id})
+		var gone *lambdatypes.ResourceNotFoundException
+		if errors.As(err, &gone) {
+			return nil
+		}
+		return err
+	})
+}
+
+// patiently repeats what is refused while a mapping is being made or changed
+// (Lambda API, ResourceInUseException).
+func (b *Backend) patiently(ctx context.Context, doing string, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, b.opts.DeployTimeout)
+	defer cancel()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := do()
+		if codeOf(err) != "ResourceInUseException" {
+			return awsError(doing, err)
+		}
+		if pause(ctx, wait) != nil {
+			return awsError(doing, err)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+)
+
+// partition is the part of AWS that a function is in: aws, aws-cn, aws-us-gov.
+func (at attachment) partition() string {
+	if parts := strings.Split(at.arn, ":"); len(parts) > 1 {
+		return parts[1]
+	}
+	return "aws"
+}
+
+func bucketARN(at attachment, t trigger, _ string) string {
+	return "arn:" + at.partition() + ":s3:::" + t.source
+}
+
+// notifications reads a bucket's notifications, changes those for functions and
+// writes them back: S3 takes only all of them together. A bucket that is gone
+// has none.
+func notifications(ctx context.Context, at attachment, bucket string, change func([]s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration) error {
+	doing := "notify of bucket " + bucket
+	has, err := at.account.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
+	if err != nil {
+		return awsError(doing, err)
+	}
+	_, err = at.account.s3.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
+		Bucket: &bucket, NotificationConfiguration: &s3types.NotificationConfiguration{
+			LambdaFunctionConfigurations: change(has.LambdaFunctionConfigurations),
+			QueueConfigurations:          has.QueueConfigurations, TopicConfigurations: has.TopicConfigurations, EventBridgeConfiguration: has.EventBridgeConfiguration,
+		},
+	})
+	return awsError(doing, err)
+}
+
+func without(list []s3types.LambdaFunctionConfiguration, id string) []s3types.LambdaFunctionConfiguration {
+	return slices.DeleteFunc(slices.Clone(list), func(c s3types.LambdaFunctionConfiguration) bool { return aws.ToString(c.Id) == id })
+}
+
+func connectBucket(ctx context.Context, at attachment, t trigger, sid string) error {
+	events := strings.Fields(t.options["events"])
+	if len(events) == 0 {
+		events = []string{"s3:ObjectCreated:*"}
+	}
+	c := s3types.LambdaFunctionConfiguration{Id: &sid, LambdaFunctionArn: aws.String(at.alias())}
+	for _, event := range events {
+		c.Events = append(c.Events, s3types.Event(event))
+	}
+	var rules []s3types.FilterRule
+	for _, name := range []s3types.FilterRuleName{s3types.FilterRuleNamePrefix, s3types.FilterRuleNameSuffix} {
+		if value := t.options[string(name)]; value != "" {
+			rules = append(rules, s3types.FilterRule{Name: name, Value: &value})
+		}
+	}
+	if rules != nil {
+		c.Filter = &s3types.NotificationConfigurationFilter{Key: &s3types.S3KeyFilter{FilterRules: rules}}
+	}
+	return notifications(ctx, at, t.source, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
+		return append(without(list, sid), c)
+	})
+}
+
+func disconnectBucket(ctx context.Context, at attachment, sid, source string) error {
+	_, bucket, _ := strings.Cut(source, ":::")
+	err := notifications(ctx, at, bucket, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
+		return without(list, sid)
+	})
+	if codeOf(err) == "NoSuchBucket" {
+		return nil
+	}
+	return err
+}
+
+func connectTopic(ctx context.Context, at attachment, t trigger, _ string) error {
+	attributes := map[string]string{}
+	if filter := t.options["filter"]; filter != "" {
+		attributes["FilterPolicy"] = filter
+		if scope := t.options["filter-scope"]; scope != "" {
+			attributes["FilterPolicyScope"] = scope
+		}
+	}
+	if queue := t.options["dead-letter"]; queue != "" {
+		policy, err := json.Marshal(map[string]string{"deadLetterTargetArn": queue})
+		if err != nil {
+			return fmt.Errorf("subscribe to %s: %w", t.source, err)
+		}
+		attributes["RedrivePolicy"] = string(policy)
+	}
+	subscribe := func() error {
+		_, err := at.account.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &t.source, Protocol: aws.String("lambda"), Endpoint: aws.String(at.alias()), Attributes: attributes})
+		return err
+	}
+	err := subscribe()
+	if codeOf(err) == "InvalidParameter" && strings.Contains(err.Error(), "already exists with different attributes") {
+		if err := disconnectTopic(ctx, at, "", t.source); err != nil {
+			return err
+		}
+		err = subscribe()
+	}
+	return awsError("subscribe to "+t.source, err)
+}
+
+func disconnectTopic(ctx context.Context, at attachment, _, source string) error {
+	pages := sns.NewListSubscriptionsByTopicPaginator(at.account.sns, &sns.ListSubscriptionsByTopicInput{TopicArn: &source})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		var gone *snstypes.NotFoundException
+		if errors.As(err, &gone) {
+			return nil
+		}
+		if err != nil {
+			return awsError("list subscriptions of "+source, err)
+		}
+		for _, s := range page.Subscriptions {
+			if aws.ToString(s.Endpoint) != at.alias() {
+				continue
+			}
+			if _, err := at.account.sns.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: s.SubscriptionArn}); err != nil {
+				return awsError("unsubscribe from "+source, err)
+			}
+		}
+	}
+	return nil
+}
+
+// ruleARN is that of a rule of the default bus, named by the trigger.
+func ruleARN(at attachment, _ trigger, sid string) string {
+	parts := strings.SplitN(at.arn, ":", 6) // arn:aws:lambda:region:account:function:name
+	if len(parts) < 6 {
+		return ""
+	}
+	return "arn:" + parts[1] + ":events:" + parts[3] + ":" + parts[4] + ":rule/" + sid
+}
+
+// scheduled is the event of a schedule: the request that the cron-connector
+// makes, POST / without a body, as an event of API Gateway, which bootstrap
+// takes (docs.openfaas.com, "cron-connector").
+const scheduled = `{"version":"2.0","routeKey":"$default","rawPath":"/","rawQueryString":"",` +
+	`"headers":{"host":"schedule","content-type":"text/plain","x-connector":"cron-connector","x-topic":"cron-function"},` +
+	`"requestContext":{"domainName":"schedule","http":{"method":"POST","path":"/","protocol":"HTTP/1.1","sourceIp":"127.0.0.1","userAgent":"faas-lambda"},"routeKey":"$default","stage":"$default"},` +
+	`"isBase64Encoded":false}`
+
+func connectRule(ctx context.Context, at attachment, t trigger, sid string) error {
+	doing := "schedule " + t.source
+	_, err := at.account.events.PutRule(ctx, &eventbridge.PutRuleInput{
+		Name: &sid, ScheduleExpression: &t.source, State: eventtypes.RuleStateEnabled, Description: aws.String("invokes function " + at.name.String() + " of faas-lambda"),
+	})
+	if err != nil {
+		return awsError(doing, err)
+	}
+	out, err := at.account.events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &sid, Targets: []eventtypes.Target{{Id: aws.String(ruleTarget), Arn: aws.String(at.alias()), Input: aws.String(scheduled)}}})
+	if err == nil && out.FailedEntryCount > 0 && len(out.FailedEntries) > 0 {
+		return fmt.Errorf("%s: %s (%s)", doing, aws.ToString(out.FailedEntries[0].ErrorMessage), aws.ToString(out.FailedEntries[0].ErrorCode))
+	}
+	return awsError(doing, err)
+}
+
+// ruleTarget is the id of a rule's one target.
+const ruleTarget = "function"
+
+func disconnectRule(ctx context.Context, at attachment, sid, _ string) error {
+	var gone *eventtypes.ResourceNotFoundException
+	_, err := at.account.events.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &sid, Ids: []string{ruleTarget}})
+	if errors.As(err, &gone) {
+		return nil
+	}
+	if err == nil {
+		_, err = at.account.events.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &sid})
+	}
+	if errors.As(err, &gone) {
+		return nil
+	}
+	return awsError("remove rule "+sid, err)
+}
