@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/faas-lambda/faas-lambda/emulator"
 	"github.com/faas-lambda/faas-lambda/provider/config"
@@ -37,6 +38,8 @@ type upOptions struct {
 	port    int
 	dataDir string
 	noAuth  bool
+	watch   string // folder or stack file whose functions are built and deployed at each save
+	folder  folderOptions
 }
 
 func upCommand() *cobra.Command {
@@ -49,8 +52,11 @@ func upCommand() *cobra.Command {
 It is serve with its endpoint set to the embedded AWS. Images may also be local:
 oci:DIR[:ref], oci-archive:FILE and docker-archive:FILE. Functions are kept in
 the data directory and are there again after a restart. Ctrl-C ends it all.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: cobra.MaximumNArgs(1), // --watch FOLDER
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.watched(args); err != nil {
+				return err
+			}
 			return up(cmd.Context(), o, cmd.OutOrStdout())
 		},
 	}
@@ -58,7 +64,23 @@ the data directory and are there again after a restart. Ctrl-C ends it all.`,
 	cmd.Flags().IntVar(&o.port, "port", 8080, "port of the provider; 0 takes a free one")
 	cmd.Flags().StringVar(&o.dataDir, "data-dir", "", "where functions are kept (default $XDG_DATA_HOME/faas-lambda or ~/.local/share/faas-lambda)")
 	cmd.Flags().BoolVar(&o.noAuth, "no-auth", false, "serve without basic auth")
+	cmd.Flags().StringVar(&o.watch, "watch", "", "build the functions of a folder or stack file, and deploy them, now and at each save (default: the current folder)")
+	cmd.Flags().Lookup("watch").NoOptDefVal = "."
+	o.folder.flags(cmd.Flags())
 	return cmd
+}
+
+// watched takes the folder that stands behind --watch: the flag alone means the
+// current one, so that a word after it is an argument to cobra.
+func (o *upOptions) watched(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if o.watch == "" {
+		return fmt.Errorf("up takes no arguments, got %q: --watch names the folder to watch", args[0])
+	}
+	o.watch = args[0]
+	return nil
 }
 
 // up runs the embedded AWS and, pointed at it, the provider.
@@ -103,7 +125,17 @@ func up(ctx context.Context, o upOptions, out io.Writer) (err error) {
 	if err := welcome(out, cfg, listener.Addr()); err != nil {
 		return err
 	}
-	return serve(ctx, cfg, listener, log)
+	if o.watch == "" {
+		return serve(ctx, cfg, listener, log)
+	}
+	w, err := newWatcher(o.watch, o.folder, cfg, listener.Addr(), o.dataDir, out)
+	if err != nil {
+		return err
+	}
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return serve(ctx, cfg, listener, log) })
+	both.Go(func() error { return w.run(ctx) })
+	return both.Wait()
 }
 
 // config is the configuration of a provider that is pointed at the embedded
