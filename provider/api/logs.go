@@ -31,6 +31,9 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) {
 	// The query ends with this answer, however that ends.
 	ctx, end := context.WithCancel(r.Context())
 	defer end()
+	if wanted, _ := strconv.ParseBool(r.URL.Query().Get("platform")); wanted {
+		ctx = backend.WithPlatformLines(ctx)
+	}
 	var messages <-chan faaslogs.Message
 	if err == nil {
 		messages, err = logger.Query(ctx, request)

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,6 +103,8 @@ type Backend struct {
 	observe      *observer
 	cache        cache
 	busy         busy
+	logPoll      time.Duration // how often followed logs are asked for
+	followers    atomic.Int64  // of logs
 	log          *slog.Logger
 }
 
@@ -113,7 +116,7 @@ var (
 
 // Open prepares the backend. It reads configuration and calls no service.
 func Open(ctx context.Context, opts Options) (*Backend, error) {
-	b := &Backend{opts: opts, log: opts.Logger}
+	b := &Backend{opts: opts, log: opts.Logger, logPoll: logPoll}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
