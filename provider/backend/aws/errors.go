@@ -62,7 +62,7 @@ func awsError(doing string, err error) error {
 		return backend.Errorf(backend.ErrTimeout, "%s: %w", doing, err)
 	case !errors.As(err, &api):
 		if notSent(err).Bool() {
-			return backend.Errorf(backend.ErrUnavailable, "%s: reach AWS Lambda: %w", doing, err)
+			return backend.Errorf(backend.ErrUnreachable, "%s: reach AWS Lambda: %w", doing, err)
 		}
 		return fmt.Errorf("%s: %w", doing, err)
 	}

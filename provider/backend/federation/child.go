@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,10 @@ type child struct {
 	failures atomic.Int32            // in a row
 	broken   atomic.Pointer[outage]  // nil while it is up
 	served   [reasons]*servedCounter // by why it was sent there
-	listed   time.Time               // when it was last; of watch alone
+
+	looking sync.Mutex   // held by look; guards the rest
+	listed  time.Time    // when it was last
+	unwell  atomic.Int32 // checks in a row that failed
 }
 
 // outage is why nothing is sent to a child.
@@ -90,8 +94,13 @@ func (c *child) orchestration() string {
 	return "lambda"
 }
 
-// downInterval is how often a child that is down is checked.
-const downInterval = 500 * time.Millisecond
+const (
+	// downInterval is how often a child is checked that is not well.
+	downInterval = 500 * time.Millisecond
+	// unwellChecks is how many checks in a row fail before a child counts as
+	// down that can be reached.
+	unwellChecks = 3
+)
 
 // watch looks at a child now and then, until ctx ends.
 func (b *Backend) watch(ctx context.Context, c *child) {
@@ -105,23 +114,34 @@ func (b *Backend) watch(ctx context.Context, c *child) {
 		case <-timer.C:
 		}
 		wasDown := c.down() != nil
-		b.look(ctx, c, wasDown || time.Since(c.listed) >= b.opts.Refresh)
-		if interval := b.opts.CheckInterval; c.down() == nil {
-			timer.Reset(interval)
+		b.look(ctx, c, wasDown || c.stale(b.opts.Refresh))
+		if c.unwell.Load() == 0 && c.down() == nil {
+			timer.Reset(b.opts.CheckInterval)
 		} else {
-			timer.Reset(min(interval, downInterval))
+			timer.Reset(min(b.opts.CheckInterval, downInterval))
 		}
 	}
 }
 
+// stale tells whether the child was last listed so long ago.
+func (c *child) stale(after time.Duration) bool {
+	c.looking.Lock()
+	defer c.looking.Unlock()
+	return time.Since(c.listed) >= after
+}
+
 // look checks a child, and lists its functions when that is asked for.
 func (b *Backend) look(ctx context.Context, c *child, list bool) {
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	if err := b.check(ctx, c); err != nil {
-		if ctx.Err() == nil {
+		// Slowness alone, of the child or of this machine, is no outage yet.
+		if n := c.unwell.Add(1); ctx.Err() == nil && (n >= unwellChecks || errors.Is(err, backend.ErrUnreachable)) {
 			b.breakOff(c, err)
 		}
 		return
 	}
+	c.unwell.Store(0)
 	var err error
 	if list {
 		err = b.survey(ctx, c)

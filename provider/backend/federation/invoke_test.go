@@ -334,6 +334,33 @@ func TestListsWaitForNobodyForLong(t *testing.T) {
 	}
 }
 
+// unwell is reachable and says that it is not ready.
+type unwell struct{ *part }
+
+func (unwell) Check(ctxType) error { return backend.Errorf(backend.ErrUnavailable, "not ready") }
+
+func TestOneCheckThatFailsIsNoOutage(t *testing.T) {
+	f := newFed(t)
+	if err := f.b.Deploy(t.Context(), function("f")); err != nil {
+		t.Fatal(err)
+	}
+	f.Backend = reopen(t, f.options, nil)
+	b := f.byName["b"]
+	b.Backend = unwell{f.b}
+	for n := range unwellChecks {
+		if err := b.down(); err != nil {
+			t.Errorf("down after %d checks: %v", n, err)
+		}
+		if who, err := call(t, f, "f", "x"); who != "b" || err != nil {
+			t.Errorf("served by %s, %v", who, err)
+		}
+		f.look(t.Context(), b, true)
+	}
+	if err := b.down(); !errors.Is(err, backend.ErrUnreachable) || !strings.Contains(err.Error(), "not ready") {
+		t.Errorf("after %d checks: %v", unwellChecks, err)
+	}
+}
+
 func TestInvocationsAskNobodyWhereAFunctionIs(t *testing.T) {
 	f := newFed(t)
 	f.deploy(t, function("f", GatewayAnnotation, "c"))

@@ -154,7 +154,9 @@ func (b *Backend) finish(ctx context.Context, name backend.Name) error {
 			}
 			b.index.touch(name)
 			b.index.set(name, c, &status)
-			b.drain(ctx, name, other)
+			if f := b.index.flightAt(name, other); f != nil && f.n.Load() > 0 {
+				continue // the next time: invocations are under way there
+			}
 			if err := b.finishAt(ctx, name, other, "done"); err != nil {
 				return err
 			}
