@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -286,35 +285,3 @@ func (x *index) moving() []backend.Name {
 	slices.SortFunc(out, func(a, b backend.Name) int { return strings.Compare(a.String(), b.String()) })
 	return out
 }
-
-// flight counts the invocations of a function at a child.
-type flight struct {
-	n       atomic.Int64
-	waiting atomic.Pointer[chan struct{}]
-}
-
-func (f *flight) begin() { f.n.Add(1) }
-
-func (f *flight) end() {
-	if f.n.Add(-1) == 0 {
-		if w := f.waiting.Swap(nil); w != nil {
-			close(*w)
-		}
-	}
-}
-
-// drained returns a channel that is closed when no invocation is under way.
-func (f *flight) drained() <-chan struct{} {
-	w := make(chan struct{})
-	f.waiting.Store(&w)
-	if f.n.Load() == 0 {
-		if f.waiting.Swap(nil) != nil {
-			close(w)
-		}
-	}
-	return w
-}
-
-// created is a time of creation as a marker holds it: providers keep whole
-// seconds.
-func created(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }

@@ -59,6 +59,10 @@ func (c copiesAt) names(at *child, status types.FunctionStatus) bool {
 	return ok && when == created(status.CreatedAt)
 }
 
+// created is a time of creation as a marker holds it: providers keep whole
+// seconds.
+func created(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
+
 // leave removes the copies that a deployment has replaced, once nobody is being
 // served by them. One that cannot be removed now is removed later: the function
 // has moved all the same.

@@ -15,10 +15,16 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// Deploy implements backend.Deployer. Providers may answer before the function
-// is ready, so it waits until the function's status says so.
+// Deploy implements backend.Deployer. It does as faas-cli: a function is updated,
+// and made when it is missing, because not every provider takes POST for one
+// that exists. Providers may answer before the function is ready, so it waits
+// until the function's status says so.
 func (b *Backend) Deploy(ctx context.Context, d types.FunctionDeployment) error {
-	return b.put(ctx, http.MethodPost, d)
+	err := b.put(ctx, http.MethodPut, d)
+	if errors.Is(err, backend.ErrNotFound) {
+		return b.put(ctx, http.MethodPost, d)
+	}
+	return err
 }
 
 // Update implements backend.Deployer.

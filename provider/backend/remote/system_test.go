@@ -188,11 +188,21 @@ func TestTLS(t *testing.T) {
 // TestAProviderWithLittle is one such as faas-netes without the rest: routes are
 // missing, and a function is ready some time after it was deployed.
 func TestAProviderWithLittle(t *testing.T) {
-	var asked, deleted atomic.Int32
+	var asked, deleted, made, updated atomic.Int32
 	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method + " " + r.URL.Path {
 		case "POST /system/functions":
+			if made.Add(1) > 1 {
+				http.Error(w, "already exists", http.StatusInternalServerError)
+				return
+			}
 			w.WriteHeader(http.StatusAccepted)
+		case "PUT /system/functions":
+			if made.Load() == 0 {
+				http.Error(w, "unable to find function", http.StatusNotFound)
+				return
+			}
+			updated.Add(1)
 		case "DELETE /system/functions":
 			deleted.Store(1)
 			w.WriteHeader(http.StatusAccepted)
@@ -222,6 +232,9 @@ func TestAProviderWithLittle(t *testing.T) {
 	}
 	if err := b.Deploy(ctx, types.FunctionDeployment{Service: "f", Image: "i", Namespace: namespace}); err != nil || asked.Load() < 3 {
 		t.Errorf("deployed after %d questions: %v", asked.Load(), err)
+	}
+	if err := b.Deploy(ctx, types.FunctionDeployment{Service: "f", Image: "i", Namespace: namespace}); err != nil || updated.Load() != 1 {
+		t.Errorf("deployed again: %v, %d updates", err, updated.Load())
 	}
 	status, err := b.Status(ctx, function)
 	if err != nil || status.Namespace != namespace || (*status.Labels)[backend.FunctionLabel] != "f" || status.Annotations == nil {
