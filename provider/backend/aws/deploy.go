@@ -86,6 +86,9 @@ func (b *Backend) prepare(ctx context.Context, p *plan, current *found) (code, e
 		Image: d.Image, Arch: p.arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars), KeepAll: p.keepAll,
 		Type: cmp.Or(p.packageType, PackageAuto),
 	}
+	if spec.Type == PackageLayers {
+		spec.OwnLayers = len(p.layers)
+	}
 	if spec.Type == PackageAuto && current != nil && current.config.PackageType == lambdatypes.PackageTypeImage {
 		spec.Type, p.reason = PackageImage, "the function is a container image already, and Lambda changes no function's type"
 	}

@@ -44,13 +44,14 @@ type Step = layers.Step
 
 // PackageSpec says what to package.
 type PackageSpec struct {
-	Image    string          // reference
-	Arch     string          // amd64 or arm64
-	Process  string          // the deployment's envProcess; may be empty
-	Env      []string        // the deployment's envVars, NAME=value, sorted
-	KeepAll  bool            // keep what no function reads: manuals, headers and the like
-	Type     string          // one of the Package constants; empty means PackageZip
-	Progress layers.Progress // may be nil
+	Image     string          // reference
+	Arch      string          // amd64 or arm64
+	Process   string          // the deployment's envProcess; may be empty
+	Env       []string        // the deployment's envVars, NAME=value, sorted
+	KeepAll   bool            // keep what no function reads: manuals, headers and the like
+	Type      string          // one of the Package constants; empty means PackageZip
+	OwnLayers int             // how many Lambda layers the function has besides those of its package
+	Progress  layers.Progress // may be nil
 }
 
 // Package describes a finished package.
@@ -65,6 +66,7 @@ type Package struct {
 	LeftOut []layers.LeftOut // what of the image is not in the package
 	Summary bundle.Summary   // of a zip
 	Top     bundle.Layer     // of an image
+	Parts   []LayerPackage   // of PackageLayers: its Lambda layers, in the order in which they are unpacked
 }
 
 // size is that of the file at Path.
@@ -157,9 +159,12 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 		options.Facts = kept.Facts()
 	}
 	in := bundle.Package{Image: img.Digest, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept}
-	if spec.Type == PackageImage {
+	switch spec.Type {
+	case PackageImage:
 		pkg, err = writeTop(ctx, w, flat, img, options, in)
-	} else {
+	case PackageLayers:
+		pkg, err = p.writeLayered(ctx, w, flat, spec, img, options, in)
+	default:
 		pkg, err = writeZip(ctx, w, flat, img, options, in)
 		if reason := needsImage(err); reason != nil && spec.Type == PackageAuto {
 			pkg, err = writeTop(ctx, w, flat, img, options, in)

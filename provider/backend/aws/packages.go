@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -15,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/layers/bundle"
 )
 
 // maxCache bounds the packages that are kept; the least recently used go first,
@@ -35,7 +38,7 @@ type packageStore struct{ dir string }
 func cacheKey(digest string, spec PackageSpec, bootstrap []byte, revision string) string {
 	program := sha256.Sum256(bootstrap)
 	h := sha256.New()
-	for _, part := range []string{"2", digest, spec.Arch, spec.Process, strings.Join(spec.Env, "\x00"), strconv.FormatBool(spec.KeepAll), spec.Type, string(program[:]), revision} {
+	for _, part := range []string{"2", digest, spec.Arch, spec.Process, strings.Join(spec.Env, "\x00"), strconv.FormatBool(spec.KeepAll), spec.Type, strconv.Itoa(spec.OwnLayers), string(program[:]), revision} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
 	}
 	return hex.EncodeToString(h.Sum(nil))
@@ -65,7 +68,37 @@ func (s packageStore) find(key string) (Package, error) {
 	if err := os.Chtimes(pkg.Path, now, now); err != nil {
 		return Package{}, fmt.Errorf("mark cached package as used: %w", err)
 	}
+	for _, part := range pkg.Parts {
+		info, err := os.Stat(part.Path)
+		if err != nil || info.Size() != part.Summary.Zipped {
+			return Package{}, errNotCached
+		}
+		if err := os.Chtimes(part.Path, now, now); err != nil {
+			return Package{}, fmt.Errorf("mark cached layer as used: %w", err)
+		}
+	}
 	return pkg, nil
+}
+
+// addPart writes the zip of a Lambda layer, under its digest: packages share it.
+func (s packageStore) addPart(write func(io.Writer) (bundle.Summary, error)) (part LayerPackage, err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return part, fmt.Errorf("make package cache: %w", err)
+	}
+	written := filepath.Join(s.dir, ".new-layer-"+rand.Text())
+	err = s.put(written, func(w io.Writer) (err error) {
+		part.Summary, err = write(w)
+		return err
+	})
+	if err != nil {
+		return part, err
+	}
+	_, description, err := part.layerNames()
+	if err != nil {
+		return part, errors.Join(err, os.Remove(written))
+	}
+	part.Path = s.path("layer-"+strings.TrimPrefix(description, "sha256:"), ".zip")
+	return part, os.Rename(written, part.Path)
 }
 
 // add makes the package of key by write.

@@ -44,12 +44,14 @@ func (b *Backend) ship(ctx context.Context, p plan, spec PackageSpec, pkg Packag
 		return code{imageURI: uri, sha256: strings.TrimPrefix(digest, "sha256:"), packageType: lambdatypes.PackageTypeImage}, err
 	}
 	c := code{sha256: pkg.Summary.SHA256, packageType: lambdatypes.PackageTypeZip}
+	var err error
+	if c.layers, err = b.shipLayers(ctx, p, pkg); err != nil {
+		return code{}, err
+	}
 	if pkg.Summary.Zipped <= maxDirect {
-		var err error
 		c.zip, err = pkg.zip()
 		return c, err
 	}
-	var err error
 	c.s3Bucket, c.s3Key, err = b.shipZip(ctx, p.account, pkg)
 	if err != nil {
 		return code{}, fmt.Errorf("upload package of %.1f MB, which Lambda takes from S3 only: %w", float64(pkg.Summary.Zipped)/1e6, err)
