@@ -119,6 +119,12 @@ type made struct {
 	cache     string
 }
 
+func (m made) packager() *aws.Packager {
+	return aws.NewPackager(aws.PackagerOptions{
+		Bootstrap: func(string) ([]byte, error) { return m.bootstrap, nil }, CacheDir: m.cache, Revision: "test", Local: true,
+	})
+}
+
 // subject is a backend on an AWS of its own.
 func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 	t.Helper()
@@ -136,14 +142,12 @@ func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 	functions, err := aws.Open(t.Context(), aws.Options{
 		Namespace: "openfaas-fn", Role: "arn:aws:iam::" + account + ":role/test", Arch: runtime.GOARCH, Memory: 256,
 		Timeout: time.Minute, DeployTimeout: time.Minute, Endpoint: server.URL, Region: region, AccessKey: "test", SecretKey: "test",
-		Packager: aws.NewPackager(aws.PackagerOptions{
-			Bootstrap: func(string) ([]byte, error) { return m.bootstrap, nil }, CacheDir: m.cache, Revision: "test", Local: true,
-		}),
+		Packager: m.packager(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: []backendtest.Ability{backendtest.Scale, backendtest.Secrets}}
+	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets}}
 }
 
 // programs are compiled once for all tests.

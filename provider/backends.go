@@ -110,7 +110,7 @@ func (o *opener) aws(ctx context.Context, a *config.AWS, registry prometheus.Reg
 		Namespace: o.cfg.Namespace, Role: lambda.Role, Arch: lambda.Arch, Memory: lambda.Memory,
 		Timeout: lambda.Timeout, DeployTimeout: lambda.DeployTimeout, MaxIdleConns: o.cfg.MaxIdleConns,
 		Endpoint: lambda.Endpoint, Region: lambda.Region, AccessKey: lambda.AccessKey, SecretKey: lambda.SecretKey,
-		CodeBucket: lambda.CodeBucket, ImageRepository: lambda.ImageRepository, SecretStore: lambda.SecretStore, PayloadMemory: lambda.PayloadMemory, ReadyWait: lambda.ReadyWait,
+		CodeBucket: lambda.CodeBucket, ImageRepository: lambda.ImageRepository, SecretStore: lambda.SecretStore, AdoptPattern: lambda.AdoptPattern, PayloadMemory: lambda.PayloadMemory, ReadyWait: lambda.ReadyWait,
 		Packager: o.packager, Metrics: registry, Logger: o.log,
 	}
 	if a != nil {
@@ -128,7 +128,7 @@ func (o *opener) aws(ctx context.Context, a *config.AWS, registry prometheus.Reg
 // override puts what the section says in the place of what the environment says.
 func override(o *aws.Options, a config.AWS) error {
 	for to, value := range map[*string]string{
-		&o.Role: a.ExecutionRole, &o.Arch: a.Arch, &o.CodeBucket: a.CodeBucket, &o.ImageRepository: a.ImageRepository, &o.Region: a.Region,
+		&o.Role: a.ExecutionRole, &o.Arch: a.Arch, &o.CodeBucket: a.CodeBucket, &o.ImageRepository: a.ImageRepository, &o.Region: a.Region, &o.AdoptPattern: a.AdoptPattern,
 		&o.Endpoint: a.Endpoint, &o.AccessKey: a.AccessKeyID, &o.SecretKey: a.SecretAccessKey,
 	} {
 		if value != "" {
@@ -143,8 +143,12 @@ func override(o *aws.Options, a config.AWS) error {
 	if a.Memory > 0 {
 		o.Memory = a.Memory
 	}
+	o.Accounts = map[string]aws.AccountOptions{}
 	if a.AssumeRole != "" {
-		o.Accounts = map[string]aws.AccountOptions{o.Namespace: {AssumeRole: a.AssumeRole}}
+		o.Accounts[o.Namespace] = aws.AccountOptions{AssumeRole: a.AssumeRole}
+	}
+	for _, ns := range a.Namespaces {
+		o.Accounts[ns.Name] = aws.AccountOptions{AssumeRole: ns.AssumeRole, Region: ns.Region, Role: ns.ExecutionRole}
 	}
 	if a.SecretAccessKeyFile != "" {
 		data, err := os.ReadFile(a.SecretAccessKeyFile)

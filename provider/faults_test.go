@@ -305,13 +305,15 @@ func (c faultCase) deployment(generation string) types.FunctionDeployment {
 
 // open returns a provider behind a line.
 func (c *cloud) open(ctx context.Context, namespace, endpoint string, patience time.Duration) (*aws.Backend, error) {
-	return aws.Open(ctx, aws.Options{
+	return aws.Open(ctx, c.options(namespace, endpoint, patience))
+}
+
+func (c *cloud) options(namespace, endpoint string, patience time.Duration) aws.Options {
+	return aws.Options{
 		Namespace: namespace, Role: "arn:aws:iam::" + account + ":role/test", Arch: runtime.GOARCH, Memory: 256, Timeout: time.Minute,
 		DeployTimeout: patience, MaxBackoff: time.Millisecond, TakeOver: -1, Endpoint: endpoint, Region: region, AccessKey: "test", SecretKey: "test",
-		Packager: aws.NewPackager(aws.PackagerOptions{
-			Bootstrap: func(string) ([]byte, error) { return []byte("never run"), nil }, CacheDir: c.cache, Revision: "faults", Local: true,
-		}),
-	})
+		Packager: made{bootstrap: []byte("never run"), cache: c.cache}.packager(),
+	}
 }
 
 // do prepares a case and makes its change over a line with a fault. It returns

@@ -46,6 +46,10 @@ func (c *checks) aws(at string, a *AWS) {
 			c.bad(at+"."+key, "%q: want the ARN of an IAM role", arn)
 		}
 	}
+	if _, err := path.Match(a.AdoptPattern, ""); err != nil {
+		c.bad(at+".adoptPattern", "%q: want a pattern such as legacy-*", a.AdoptPattern)
+	}
+	c.namespaces(at+".namespaces", a.Namespaces)
 	if a.Arch != "" && a.Arch != "amd64" && a.Arch != "arm64" {
 		c.bad(at+".arch", "%q: want amd64 or arm64", a.Arch)
 	}
@@ -73,6 +77,25 @@ func (c *checks) aws(at string, a *AWS) {
 		}
 	case a.AccessKeyID != "" || secret:
 		c.bad(at+".accessKeyId", "an access key is for endpoint alone: AWS's own credentials come from the environment, or from assumeRole")
+	}
+}
+
+func (c *checks) namespaces(at string, list []AWSNamespace) {
+	seen := map[string]bool{}
+	for i, ns := range list {
+		at := fmt.Sprintf("%s[%d]", at, i)
+		if !label.MatchString(ns.Name) {
+			c.bad(at+".name", "%q: want lower case letters, digits and -, at most 63", ns.Name)
+		}
+		if seen[ns.Name] {
+			c.bad(at+".name", "%q is there twice", ns.Name)
+		}
+		seen[ns.Name] = true
+		for key, arn := range map[string]string{"assumeRole": ns.AssumeRole, "executionRole": ns.ExecutionRole} {
+			if arn != "" && !role.MatchString(arn) {
+				c.bad(at+"."+key, "%q: want the ARN of an IAM role", arn)
+			}
+		}
 	}
 }
 

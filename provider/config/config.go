@@ -8,6 +8,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -52,6 +53,7 @@ type Lambda struct {
 	ImageRepository string        // of container images: a name in ECR, or host/name
 	CodeBucket      string        // of S3, for what Lambda's API does not take; empty: one is made; "none"
 	SecretStore     string        // secretsmanager or ssm
+	AdoptPattern    string        // names of Lambda functions of other tools that are served too
 	PayloadMemory   int64         // bytes for the bodies that are being sent
 	ReadyWait       time.Duration // how long an invocation waits for a function that is not ready
 
@@ -97,6 +99,9 @@ func Read(getenv func(string) string) (Config, error) {
 	if c.Lambda.SecretStore != "secretsmanager" && c.Lambda.SecretStore != "ssm" {
 		v.bad("secret_store", c.Lambda.SecretStore, "secretsmanager or ssm")
 	}
+	if _, err := path.Match(c.Lambda.AdoptPattern, ""); err != nil {
+		v.bad("adopt_pattern", c.Lambda.AdoptPattern, "a pattern such as legacy-*")
+	}
 	if c.CacheDir != "" && !filepath.IsAbs(c.CacheDir) {
 		v.bad("cache_dir", c.CacheDir, "an absolute path")
 	}
@@ -141,6 +146,7 @@ func (v *values) config() Config {
 			DeployTimeout:   v.duration("deploy_timeout", 5*time.Minute, time.Second, time.Hour, "how long Lambda may take to make a function ready"),
 			ImageRepository: v.text("image_repository", "", "Where container images of functions are pushed to: the name of a repository in ECR, made when it is missing, or `host/name` of any registry. Empty means `faas-lambda` in ECR"),
 			CodeBucket:      v.text("code_bucket", "", "S3 bucket of what Lambda's API does not take: large packages, and request bodies over 6 MB that do not compress below it. Empty means `faas-lambda-ACCOUNT-REGION`, made when it is needed; `none` means that there is none, and such requests get a 413"),
+			AdoptPattern:    v.text("adopt_pattern", "", "pattern such as `legacy-*` for the names of Lambda functions, made by other tools, that are listed and invoked in the default namespace too, and never changed (docs/annotations.md); those with the tag `faas-lambda:adopt` always are"),
 			SecretStore:     v.text("secret_store", "secretsmanager", "where secrets are kept: `secretsmanager` (AWS Secrets Manager) or `ssm` (Parameter Store: free up to 4 KB, text alone)"),
 			PayloadMemory:   int64(v.number("payload_memory", 256, 32, 1<<20, "MB for all request bodies over 64 KB that are being sent; further ones wait")) << 20,
 			ReadyWait:       v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute, "how long an invocation waits for a function that is not ready yet, before it gets a 503"),

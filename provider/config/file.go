@@ -36,11 +36,22 @@ type AWS struct {
 	DeployTimeout       Duration `yaml:"deployTimeout" doc:"how long Lambda may take to make a function ready (deploy_timeout)"`
 	CodeBucket          string   `yaml:"codeBucket" doc:"S3 bucket, or none (code_bucket)"`
 	ImageRepository     string   `yaml:"imageRepository" doc:"where container images of functions are pushed to (image_repository)"`
+	AdoptPattern        string   `yaml:"adoptPattern" doc:"names of Lambda functions of other tools that are served too (adopt_pattern)"`
 	ReadyWait           Duration `yaml:"readyWait" doc:"how long an invocation waits for a function that is not ready (ready_wait)"`
 	Endpoint            string   `yaml:"endpoint" doc:"URL of another AWS, such as the embedded one; it needs region and the access key"`
 	AccessKeyID         string   `yaml:"accessKeyId" doc:"access key for endpoint"`
 	SecretAccessKey     string   `yaml:"secretAccessKey" doc:"secret of the access key"`
 	SecretAccessKeyFile string   `yaml:"secretAccessKeyFile" doc:"file with the secret of the access key, in the place of secretAccessKey"`
+
+	Namespaces []AWSNamespace `yaml:"namespaces" doc:"where the functions of namespaces are; these namespaces are always there"`
+}
+
+// AWSNamespace is where the functions of a namespace are.
+type AWSNamespace struct {
+	Name          string `yaml:"name" doc:"namespace"`
+	AssumeRole    string `yaml:"assumeRole" doc:"ARN of the role to act in, in the namespace's own account"`
+	Region        string `yaml:"region" doc:"AWS region; empty means that of the section"`
+	ExecutionRole string `yaml:"executionRole" doc:"ARN of the role that the namespace's functions run as"`
 }
 
 // Memory is a backend without a platform.

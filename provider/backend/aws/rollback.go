@@ -62,9 +62,6 @@ func (b *Backend) Rollback(ctx context.Context, name backend.Name, id string) er
 
 func (b *Backend) rollBack(ctx context.Context, f *found, id string) error {
 	doing := "roll back function " + f.name.String()
-	if f.adopted {
-		return foreign(doing, f)
-	}
 	if f.damaged != nil {
 		return fmt.Errorf("%s: %w", doing, f.damaged)
 	}

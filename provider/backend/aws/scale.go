@@ -107,9 +107,6 @@ func (b *Backend) Scale(ctx context.Context, name backend.Name, replicas uint64)
 	if err != nil {
 		return err
 	}
-	if f.adopted {
-		return foreign(doing, f)
-	}
 	r, err := f.doc.current()
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)

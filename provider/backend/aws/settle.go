@@ -27,11 +27,14 @@ import (
 // All of these can be done twice, and by two at once.
 
 // claimable returns a function that can be changed: ErrNotFound when there is
-// none, ErrConflict when a change of it is in progress.
+// none, ErrConflict when a change of it is in progress or it is somebody else's.
 func (b *Backend) claimable(ctx context.Context, doing string, name backend.Name) (*found, error) {
 	f, err := b.get(ctx, name)
-	if err != nil || f.adopted {
-		return f, err
+	if err != nil {
+		return nil, err
+	}
+	if f.adopted {
+		return nil, foreign(doing, f)
 	}
 	s := f.state()
 	if (s == creating || s == replacing || s == removing || f.changing()) && !b.abandoned(f) {

@@ -28,8 +28,12 @@ func (b *Backend) writeTags(ctx context.Context, a *account, f tagged, doc docum
 			return doc, nil, awsError("record function "+f.function, err)
 		}
 	}
-	now := maps.Clone(f.tags)
-	maps.Copy(now, want)
+	now := maps.Clone(want)
+	for key, value := range f.tags {
+		if _, ok := want[key]; !ok {
+			now[key] = value
+		}
+	}
 	for _, key := range gone {
 		delete(now, key)
 	}
