@@ -103,6 +103,7 @@ func packager(cfg config.Config) *aws.Packager {
 	return aws.NewPackager(aws.PackagerOptions{
 		Bootstrap: bootstraps.Binary, CacheDir: cfg.CacheDir, Revision: revision(),
 		Local: cfg.LocalImages, InsecureRegistries: cfg.InsecureRegistries,
+		PullSecrets: cfg.PullSecrets, SignaturePolicy: cfg.SignaturePolicy,
 	})
 }
 

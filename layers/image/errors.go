@@ -14,6 +14,8 @@ import (
 	"go.podman.io/image/v5/docker"
 	ociarchive "go.podman.io/image/v5/oci/archive"
 	ocilayout "go.podman.io/image/v5/oci/layout"
+
+	"github.com/faas-lambda/faas-lambda/layers/image/policy"
 )
 
 // Errors of Open and of reading a layer, for errors.Is. The text around them
@@ -27,12 +29,15 @@ var (
 	ErrPlatform       = errors.New("image is for another platform")
 	ErrDigest         = errors.New("content does not match its digest")
 	ErrInvalid        = errors.New("not a container image")
+	ErrBlocked        = errors.New("registry is blocked by registries.conf")
+	ErrRefused        = policy.ErrRefused
+	ErrPolicy         = policy.ErrInvalid
 )
 
 // classify wraps an error of containers/image in the sentinel that says what it
 // means for whoever asked. Errors of this package and of ctx stay as they are.
 func (r reference) classify(ctx context.Context, err error) error {
-	for _, own := range []error{ErrReference, ErrNotFound, ErrUnavailable, ErrUnauthorized, ErrPlatform, ErrDigest, ErrInvalid} {
+	for _, own := range []error{ErrReference, ErrNotFound, ErrUnavailable, ErrUnauthorized, ErrPlatform, ErrDigest, ErrInvalid, ErrBlocked, ErrRefused, ErrPolicy} {
 		if errors.Is(err, own) {
 			return err
 		}
@@ -67,7 +72,7 @@ func (r reference) classifyRegistry(err error) error {
 	switch status := status(err); {
 	case errors.As(err, &denied), status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return fmt.Errorf("%w: %w", ErrUnauthorized, err)
-	case strings.Contains(err.Error(), "getting username and password"): // a credential helper that is missing or fails
+	case errors.Is(err, errCredentials), strings.Contains(err.Error(), "getting username and password"): // for one, a credential helper that is missing or fails
 		return fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%w: %w", ErrNotFound, err)

@@ -25,6 +25,17 @@ type Options struct {
 	InsecureRegistries []string
 	AuthFile           string // credentials, instead of docker's and podman's usual places
 	TempDir            string // for archives that must be unpacked; empty means os.TempDir
+
+	// PullSecrets are Kubernetes's imagePullSecrets: files, or directories at
+	// which they are mounted. They are looked into before anything else.
+	PullSecrets []string
+	// Credentials are asked when no file has any for a registry, given as host or
+	// host:port; may be nil. No user name means that there are none.
+	Credentials func(ctx context.Context, registry string) (username, password string, err error)
+
+	Policy         string // signature policy, instead of containers/image's usual places
+	RegistriesConf string // mirrors and blocked registries, likewise
+	CertDir        string // directories host:port/ with *.crt, likewise
 }
 
 // Image is one image for one platform. Several goroutines may use it at once.
@@ -38,8 +49,9 @@ type Image struct {
 	// from no registry.
 	Repository string
 
-	src    types.ImageSource
-	layers []layers.Layer
+	src     types.ImageSource
+	layers  []layers.Layer
+	digests []string // of the manifest, and of the index that led to it
 	// mu guards GetBlob of a source that must not be asked twice at a time;
 	// the readers that it returns are independent of one another.
 	mu sync.Mutex
@@ -58,21 +70,28 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open image %s: %w", ref, err)
 	}
-	src, err := r.NewImageSource(ctx, r.system(opts))
+	s, err := r.system(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open image %s: %w", ref, r.classify(ctx, err))
+	}
+	src, err := r.NewImageSource(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("open image %s: %w", ref, r.classify(ctx, err))
 	}
 	i := &Image{Reference: ref, src: src}
-	if err := i.load(ctx, r, opts); err != nil {
+	if err := i.load(ctx, r, s, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("open image %s: %w", ref, r.classify(ctx, err)), src.Close())
 	}
 	return i, nil
 }
 
 // load reads manifest and configuration.
-func (i *Image) load(ctx context.Context, r reference, opts Options) error {
-	m, err := i.manifest(ctx, r, opts)
+func (i *Image) load(ctx context.Context, r reference, s *types.SystemContext, opts Options) error {
+	m, err := i.manifest(ctx, r, s, opts)
 	if err != nil {
+		return err
+	}
+	if err := i.trusted(ctx, r, s, opts); err != nil {
 		return err
 	}
 	c, err := i.config(ctx, m, opts)

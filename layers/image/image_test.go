@@ -431,7 +431,11 @@ func TestOnlyNamedRegistriesMayBeInsecure(t *testing.T) {
 			t.Errorf("%s: %v", c.ref, err)
 			continue
 		}
-		if got := r.system(opts).DockerInsecureSkipTLSVerify == 1; r.registry != c.registry || got != c.insecure {
+		s, err := r.system(t.Context(), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.DockerInsecureSkipTLSVerify == 1; r.registry != c.registry || got != c.insecure {
 			t.Errorf("%s: registry %s, insecure %v", c.ref, r.registry, got)
 		}
 	}

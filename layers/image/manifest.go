@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/manifest"
+	"go.podman.io/image/v5/types"
 )
 
 // maxConfig bounds an image's configuration; containers/image bounds manifests
@@ -19,7 +20,7 @@ const maxConfig = 4 << 20
 
 // manifest returns the manifest of the platform that opts ask for, and sets
 // the image's digest. OCI's and Docker's manifests have the same fields.
-func (i *Image) manifest(ctx context.Context, r reference, opts Options) (v1.Manifest, error) {
+func (i *Image) manifest(ctx context.Context, r reference, s *types.SystemContext, opts Options) (v1.Manifest, error) {
 	data, kind, err := i.src.GetManifest(ctx, nil)
 	if err != nil {
 		return v1.Manifest{}, err
@@ -33,10 +34,12 @@ func (i *Image) manifest(ctx context.Context, r reference, opts Options) (v1.Man
 		kind = manifest.GuessMIMEType(data)
 	}
 	want := digest.FromBytes(data)
+	i.digests = []string{want.String()}
 	if manifest.MIMETypeIsMultiImage(kind) {
-		if want, err = choose(data, kind, r, opts); err != nil {
+		if want, err = choose(data, kind, s, opts); err != nil {
 			return v1.Manifest{}, err
 		}
+		i.digests = []string{want.String(), i.digests[0]}
 		if data, kind, err = i.src.GetManifest(ctx, &want); err != nil {
 			return v1.Manifest{}, err
 		}
@@ -73,12 +76,12 @@ func verify(data []byte, want digest.Digest, what string) error {
 }
 
 // choose returns the digest of the platform's manifest in an index.
-func choose(data []byte, kind string, r reference, opts Options) (digest.Digest, error) {
+func choose(data []byte, kind string, s *types.SystemContext, opts Options) (digest.Digest, error) {
 	list, err := manifest.ListFromBlob(data, kind)
 	if err != nil {
 		return "", fmt.Errorf("%w: parse index: %w", ErrInvalid, err)
 	}
-	if d, err := list.ChooseInstance(r.system(opts)); err == nil {
+	if d, err := list.ChooseInstance(s); err == nil {
 		return d, nil
 	}
 	var index v1.Index

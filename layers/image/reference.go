@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	dockerref "go.podman.io/image/v5/docker/reference"
 	ociarchive "go.podman.io/image/v5/oci/archive"
 	ocilayout "go.podman.io/image/v5/oci/layout"
+	"go.podman.io/image/v5/pkg/sysregistriesv2"
 	"go.podman.io/image/v5/types"
 )
 
@@ -70,23 +72,53 @@ func parse(ref string, opts Options) (reference, error) {
 	return r, nil
 }
 
-// system says how containers/image is to reach the reference. What is not set
-// keeps its defaults: credentials of docker and podman, registries.conf.
-func (r reference) system(opts Options) *types.SystemContext {
+// system says how containers/image is to reach the reference, with which
+// credentials. What is not set keeps its defaults: registries.conf, registries.d
+// and certs.d of the user and of the machine.
+func (r reference) system(ctx context.Context, opts Options) (*types.SystemContext, error) {
 	s := &types.SystemContext{
-		OSChoice:                "linux",
-		ArchitectureChoice:      opts.Arch,
-		AuthFilePath:            opts.AuthFile,
-		BigFilesTemporaryDir:    opts.TempDir,
-		DockerRegistryUserAgent: "faas-lambda",
+		OSChoice:                 "linux",
+		ArchitectureChoice:       opts.Arch,
+		AuthFilePath:             opts.AuthFile,
+		BigFilesTemporaryDir:     opts.TempDir,
+		DockerRegistryUserAgent:  "faas-lambda",
+		SystemRegistriesConfPath: opts.RegistriesConf,
+		DockerPerHostCertDirPath: opts.CertDir,
 	}
 	if s.BigFilesTemporaryDir == "" {
 		s.BigFilesTemporaryDir = os.TempDir()
 	}
-	if loopback(r.registry) || slices.Contains(opts.InsecureRegistries, r.registry) {
+	if r.registry == "" {
+		return s, nil
+	}
+	insecure, err := r.insecure(s, opts)
+	if err != nil {
+		return nil, err
+	}
+	if insecure {
 		s.DockerInsecureSkipTLSVerify = types.OptionalBoolTrue
 	}
-	return s
+	return s, r.authenticate(ctx, s, opts)
+}
+
+// insecure reports whether the registry need not prove who it is. Where
+// registries.conf leads to other registries it alone says so, for each of them:
+// what is allowed for one name is not for what stands in for it.
+func (r reference) insecure(s *types.SystemContext, opts Options) (bool, error) {
+	known, err := sysregistriesv2.FindRegistry(s, r.DockerReference().Name())
+	if err != nil {
+		return false, fmt.Errorf("read registries.conf: %w", err)
+	}
+	if known != nil && known.Blocked {
+		return false, fmt.Errorf("%w: %s", ErrBlocked, known.Prefix)
+	}
+	if known != nil {
+		host, _, _ := strings.Cut(known.Location, "/")
+		if len(known.Mirrors) > 0 || host != "" && host != r.registry {
+			return false, nil
+		}
+	}
+	return loopback(r.registry) || slices.Contains(opts.InsecureRegistries, r.registry), nil
 }
 
 // loopback reports whether a registry is on this machine, by a name or address

@@ -34,6 +34,8 @@ type Config struct {
 
 	Namespace          string   // the default namespace
 	InsecureRegistries []string // may be reached over plain HTTP
+	PullSecrets        []string // files or directories of Kubernetes's imagePullSecrets
+	SignaturePolicy    string   // file; empty means containers/image's usual places
 	LocalImages        bool     // allow oci:, oci-archive: and docker-archive: references; never from the environment
 	CacheDir           string   // finished packages
 
@@ -116,6 +118,14 @@ func Read(getenv func(string) string) (Config, error) {
 			v.bad("insecure_registries", registry, "host or host:port, separated by commas")
 		}
 	}
+	for _, secret := range c.PullSecrets {
+		if !filepath.IsAbs(secret) {
+			v.bad("image_pull_secrets", secret, "absolute paths, separated by commas")
+		}
+	}
+	if c.SignaturePolicy != "" && !filepath.IsAbs(c.SignaturePolicy) {
+		v.bad("signature_policy", c.SignaturePolicy, "an absolute path")
+	}
 	c.File.Kind = "aws"
 	return c, errors.Join(v.errs...)
 }
@@ -136,6 +146,8 @@ func (v *values) config() Config {
 		SecretMountPath:    v.text("secret_mount_path", "/run/secrets/", "directory with `basic-auth-user` and `basic-auth-password`; `up` makes its own in the data directory"),
 		Namespace:          v.text("function_namespace", "openfaas-fn", "the default namespace"),
 		InsecureRegistries: v.list("insecure_registries", "registries (host or host:port, separated by commas) that may be reached over plain HTTP. Those on loopback always may"),
+		PullSecrets:        v.list("image_pull_secrets", "files, or directories at which secrets of the types `kubernetes.io/dockerconfigjson` and `dockercfg` are mounted, separated by commas: credentials for registries (docs/registries.md)"),
+		SignaturePolicy:    v.text("signature_policy", "", "file of the signature policy; empty means where podman and skopeo look for policy.json (docs/registries.md)"),
 		CacheDir:           v.text("cache_dir", "", "where finished packages are kept to be used again; empty means the user's cache directory"),
 		MaxIdleConns:       v.number("max_idle_conns", 1024, 1, 1<<20, "connections kept open to AWS"),
 		Lambda: Lambda{

@@ -50,7 +50,7 @@ func TestBadValuesNameTheVariable(t *testing.T) {
 		"function_namespace": "Open FaaS", "max_idle_conns": "0", "max_idle_conns_per_host": "many",
 		"lambda_execution_role": "lambda-role", "function_timeout": "16m", "function_memory": "64",
 		"function_arch": "x86", "cache_dir": "cache", "insecure_registries": "http://registry:5000",
-		"deploy_timeout": "0", "code_bucket": "s3://code", "adopt_pattern": "[a", "payload_memory": "1", "ready_wait": "0", "shutdown_timeout": "1h",
+		"deploy_timeout": "0", "image_pull_secrets": "secret", "signature_policy": "policy.json", "code_bucket": "s3://code", "adopt_pattern": "[a", "payload_memory": "1", "ready_wait": "0", "shutdown_timeout": "1h",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := read(map[string]string{name: value})

@@ -118,7 +118,7 @@ func throttledFor(err error) time.Duration {
 // unusable are the errors of the build half that say that an image cannot be
 // deployed as it is, whoever asks.
 var unusable = []error{
-	image.ErrReference, image.ErrLocalReference, image.ErrNotFound, image.ErrUnauthorized, image.ErrPlatform, image.ErrDigest, image.ErrInvalid,
+	image.ErrReference, image.ErrLocalReference, image.ErrNotFound, image.ErrUnauthorized, image.ErrPlatform, image.ErrDigest, image.ErrInvalid, image.ErrBlocked, image.ErrRefused,
 	flatten.ErrUnsafePath, flatten.ErrLink, flatten.ErrLimit, flatten.ErrDigest, flatten.ErrCorrupt,
 	relocate.ErrUnmovable, relocate.ErrNoProgram, relocate.ErrFormat, relocate.ErrMachine, relocate.ErrNoProcess, relocate.ErrNoCommand,
 	relocate.ErrFormat, relocate.ErrDir, relocate.ErrDir,

@@ -29,6 +29,8 @@ type PackagerOptions struct {
 	Revision           string                            // of this program: another one makes packages anew
 	Local              bool                              // allow references to files of this machine
 	InsecureRegistries []string                          // may be reached over plain HTTP
+	PullSecrets        []string                          // Kubernetes's imagePullSecrets: files or directories
+	SignaturePolicy    string                            // file; empty means the usual places
 }
 
 // Packager turns images into packages for Lambda. It may be used concurrently,
@@ -36,6 +38,7 @@ type PackagerOptions struct {
 type Packager struct {
 	opts  PackagerOptions
 	slots chan struct{}                     // one for each package being made
+	ecr   *ECRCredentials                   // for images in ECR
 	cache func() (*layercache.Cache, error) // of layers; nil when there is none
 }
 
@@ -79,7 +82,7 @@ func (p Package) size() int64 {
 
 // NewPackager returns a packager.
 func NewPackager(opts PackagerOptions) *Packager {
-	return &Packager{opts: opts, slots: make(chan struct{}, 2), cache: sync.OnceValues(func() (*layercache.Cache, error) {
+	return &Packager{opts: opts, slots: make(chan struct{}, 2), ecr: &ECRCredentials{Config: regionConfig}, cache: sync.OnceValues(func() (*layercache.Cache, error) {
 		if opts.CacheDir == "" {
 			return nil, nil
 		}
@@ -135,6 +138,7 @@ func (p *Packager) with(ctx context.Context, spec PackageSpec, do func(*image.Im
 	}
 	img, err := image.Open(ctx, spec.Image, image.Options{
 		Arch: spec.Arch, Local: p.opts.Local, InsecureRegistries: p.opts.InsecureRegistries,
+		PullSecrets: p.opts.PullSecrets, Policy: p.opts.SignaturePolicy, Credentials: p.ecr.For,
 	})
 	if err != nil {
 		return err
