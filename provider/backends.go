@@ -106,8 +106,13 @@ func (o *opener) remote(ctx context.Context, r *config.Remote) (backend.Backend,
 // environment says.
 func (o *opener) aws(ctx context.Context, a *config.AWS, registry prometheus.Registerer) (backend.Backend, error) {
 	lambda := o.cfg.Lambda
+	refresh := lambda.MetricsRefresh
+	if refresh == 0 {
+		refresh = -1
+	}
 	options := aws.Options{
-		Namespace: o.cfg.Namespace, Role: lambda.Role, Arch: lambda.Arch, Memory: lambda.Memory,
+		MetricsFreshness: refresh,
+		Namespace:        o.cfg.Namespace, Role: lambda.Role, Arch: lambda.Arch, Memory: lambda.Memory,
 		Timeout: lambda.Timeout, DeployTimeout: lambda.DeployTimeout, MaxIdleConns: o.cfg.MaxIdleConns,
 		Endpoint: lambda.Endpoint, Region: lambda.Region, AccessKey: lambda.AccessKey, SecretKey: lambda.SecretKey,
 		CodeBucket: lambda.CodeBucket, ImageRepository: lambda.ImageRepository, SecretStore: lambda.SecretStore, AdoptPattern: lambda.AdoptPattern, PayloadMemory: lambda.PayloadMemory, ReadyWait: lambda.ReadyWait,

@@ -311,7 +311,7 @@ func (c *cloud) open(ctx context.Context, namespace, endpoint string, patience t
 func (c *cloud) options(namespace, endpoint string, patience time.Duration) aws.Options {
 	return aws.Options{
 		Namespace: namespace, Role: "arn:aws:iam::" + account + ":role/test", Arch: runtime.GOARCH, Memory: 256, Timeout: time.Minute,
-		DeployTimeout: patience, MaxBackoff: time.Millisecond, TakeOver: -1, Endpoint: endpoint, Region: region, AccessKey: "test", SecretKey: "test",
+		DeployTimeout: patience, MaxBackoff: time.Millisecond, TakeOver: -1, MetricsFreshness: -1, Endpoint: endpoint, Region: region, AccessKey: "test", SecretKey: "test",
 		Packager: made{bootstrap: []byte("never run"), cache: c.cache}.packager(),
 	}
 }

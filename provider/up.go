@@ -158,6 +158,9 @@ func (o *upOptions) config() (config.Config, error) {
 	if cfg.Lambda.Role == "" {
 		cfg.Lambda.Role = "arn:aws:iam::" + account + ":role/faas-lambda"
 	}
+	if os.Getenv("metrics_refresh") == "" {
+		cfg.Lambda.MetricsRefresh = time.Second // they cost nothing here
+	}
 	// Whoever can reach the provider can run programs here.
 	cfg.BasicAuth = !o.noAuth && os.Getenv("basic_auth") != "false"
 	if os.Getenv("secret_mount_path") == "" {

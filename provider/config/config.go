@@ -56,6 +56,7 @@ type Lambda struct {
 	CodeBucket      string        // of S3, for what Lambda's API does not take; empty: one is made; "none"
 	SecretStore     string        // secretsmanager or ssm
 	AdoptPattern    string        // names of Lambda functions of other tools that are served too
+	MetricsRefresh  time.Duration // how long what CloudWatch said is repeated; 0 asks it for nothing
 	PayloadMemory   int64         // bytes for the bodies that are being sent
 	ReadyWait       time.Duration // how long an invocation waits for a function that is not ready
 
@@ -159,6 +160,7 @@ func (v *values) config() Config {
 			ImageRepository: v.text("image_repository", "", "Where container images of functions are pushed to: the name of a repository in ECR, made when it is missing, or `host/name` of any registry. Empty means `faas-lambda` in ECR"),
 			CodeBucket:      v.text("code_bucket", "", "S3 bucket of what Lambda's API does not take: large packages, and request bodies over 6 MB that do not compress below it. Empty means `faas-lambda-ACCOUNT-REGION`, made when it is needed; `none` means that there is none, and such requests get a 413"),
 			AdoptPattern:    v.text("adopt_pattern", "", "pattern such as `legacy-*` for the names of Lambda functions, made by other tools, that are listed and invoked in the default namespace too, and never changed (docs/annotations.md); those with the tag `faas-lambda:adopt` always are"),
+			MetricsRefresh:  v.duration("metrics_refresh", 5*time.Minute, 0, 24*time.Hour, "how long what CloudWatch says of invocations and replicas is repeated: it is paid by the metric that is read, three of each function; 0: it is not asked"),
 			SecretStore:     v.text("secret_store", "secretsmanager", "where secrets are kept: `secretsmanager` (AWS Secrets Manager) or `ssm` (Parameter Store: free up to 4 KB, text alone)"),
 			PayloadMemory:   int64(v.number("payload_memory", 256, 32, 1<<20, "MB for all request bodies over 64 KB that are being sent; further ones wait")) << 20,
 			ReadyWait:       v.duration("ready_wait", 10*time.Second, time.Millisecond, 15*time.Minute, "how long an invocation waits for a function that is not ready yet, before it gets a 503"),

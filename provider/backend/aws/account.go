@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -42,6 +43,7 @@ type account struct {
 	caller  *caller        // of invocations, which are not repeated
 	secrets *secretsmanager.Client
 	params  *ssm.Client
+	metrics cloudwatch.GetMetricDataAPIClient
 	s3      *s3.Client
 	tagging *resourcegroupstaggingapi.Client
 	sts     *sts.Client
@@ -50,12 +52,13 @@ type account struct {
 	logs    *cloudwatchlogs.Client
 	ecr     *ecr.Client
 
-	documents documents  // records that were read
-	listing   *listing   // of its functions
-	wanted    string     // name of the bucket by configuration
-	mu        sync.Mutex // guards id and ensured
-	id        string     // twelve digits, once asked for
-	ensured   string     // name of the bucket, once it is known to be there
+	measured  measurements // of its functions
+	documents documents    // records that were read
+	listing   *listing     // of its functions
+	wanted    string       // name of the bucket by configuration
+	mu        sync.Mutex   // guards id and ensured
+	id        string       // twelve digits, once asked for
+	ensured   string       // name of the bucket, once it is known to be there
 }
 
 // newAccount makes the clients for key. It calls no service.
@@ -75,6 +78,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 		sts:     sts.NewFromConfig(cfg),
 		secrets: secretsmanager.NewFromConfig(cfg),
 		params:  ssm.NewFromConfig(cfg),
+		metrics: cloudwatch.NewFromConfig(cfg),
 		events:  eventbridge.NewFromConfig(cfg),
 		sns:     sns.NewFromConfig(cfg),
 		logs:    cloudwatchlogs.NewFromConfig(cfg),

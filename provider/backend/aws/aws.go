@@ -29,16 +29,17 @@ import (
 // Options configure the backend. Namespace, Role, Arch, Memory, Timeout,
 // DeployTimeout and Packager are required.
 type Options struct {
-	Namespace     string        // of all functions
-	Role          string        // ARN that functions run as
-	Arch          string        // amd64 or arm64
-	Memory        int           // MB, when limits.memory says nothing
-	Timeout       time.Duration // when neither the deployment nor the image says anything
-	DeployTimeout time.Duration // how long Lambda may take to make a function ready
-	Packager      *Packager     //
-	SecretStore   string        // SecretsManager, which is meant when it is empty, or ParameterStore
-	MaxIdleConns  int           // kept open to AWS; 0 is the SDK's default
-	Logger        *slog.Logger  // nil discards
+	Namespace        string        // of all functions
+	Role             string        // ARN that functions run as
+	Arch             string        // amd64 or arm64
+	Memory           int           // MB, when limits.memory says nothing
+	Timeout          time.Duration // when neither the deployment nor the image says anything
+	DeployTimeout    time.Duration // how long Lambda may take to make a function ready
+	Packager         *Packager     //
+	MetricsFreshness time.Duration // how long what CloudWatch said is repeated; 0 is 5 minutes, negative asks it for nothing
+	SecretStore      string        // SecretsManager, which is meant when it is empty, or ParameterStore
+	MaxIdleConns     int           // kept open to AWS; 0 is the SDK's default
+	Logger           *slog.Logger  // nil discards
 
 	// CodeBucket is the bucket of what Lambda's API does not take: packages
 	// over 50 MB, long bodies, long records. Empty means
@@ -130,6 +131,9 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	case "", SecretsManager, ParameterStore:
 	default:
 		return nil, fmt.Errorf("open AWS: no store of secrets is called %q: want %s or %s", opts.SecretStore, SecretsManager, ParameterStore)
+	}
+	if b.opts.MetricsFreshness == 0 {
+		b.opts.MetricsFreshness = metricsFreshness
 	}
 	b.budget = newBudget(opts.PayloadMemory)
 	cfg, err := load(ctx, opts)

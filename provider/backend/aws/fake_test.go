@@ -71,7 +71,8 @@ func newFakeLambda(t *testing.T) *fakeLambda {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	b, err := Open(t.Context(), Options{
-		Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute,
+		MetricsFreshness: -1,
+		Namespace:        "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute,
 		DeployTimeout: 10 * time.Second, MaxBackoff: time.Millisecond, CodeBucket: noBucket, ReadyWait: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
 	})
 	if err != nil {

@@ -158,7 +158,8 @@ func newBucket(t *testing.T, bucket string) (*Backend, *fakeS3) {
 	server := httptest.NewServer(store)
 	t.Cleanup(server.Close)
 	b, err := Open(t.Context(), Options{
-		Namespace: "openfaas-fn", Arch: "amd64", CodeBucket: bucket, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+		MetricsFreshness: -1,
+		Namespace:        "openfaas-fn", Arch: "amd64", CodeBucket: bucket, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -69,6 +69,9 @@ func (b *Backend) List(ctx context.Context, namespace string) ([]types.FunctionS
 	}
 	for settling := true; ; settling = false {
 		list, left, err := b.listed(ctx, a, namespace)
+		if err == nil && (len(left) == 0 || !settling) {
+			b.measure(ctx, a, list)
+		}
 		if err != nil || len(left) == 0 || !settling {
 			return list, err
 		}

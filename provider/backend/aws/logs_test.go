@@ -93,7 +93,8 @@ func logsOn(t *testing.T) (*Backend, *fakeLogs) {
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
 	b, err := Open(t.Context(), Options{
-		Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: noBucket,
+		MetricsFreshness: -1,
+		Namespace:        "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: noBucket,
 		DeployTimeout: time.Second, MaxBackoff: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
 	})
 	if err != nil {

@@ -121,7 +121,8 @@ func parametersOn(t *testing.T) (*Backend, *fakeParameters) {
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
 	b, err := Open(t.Context(), Options{
-		Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: noBucket,
+		MetricsFreshness: -1,
+		Namespace:        "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: noBucket,
 		DeployTimeout: time.Second, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s", SecretStore: ParameterStore,
 	})
 	if err != nil {

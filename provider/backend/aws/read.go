@@ -134,8 +134,10 @@ func (b *Backend) Status(ctx context.Context, name backend.Name) (types.Function
 	if err != nil {
 		return types.FunctionStatus{}, fmt.Errorf("read function %s: %w", name, err)
 	}
-	b.cache.keepStatus(turn, name, status)
-	return status, nil
+	measured := []types.FunctionStatus{status}
+	b.measure(ctx, f.account, measured)
+	b.cache.keepStatus(turn, name, measured[0])
+	return measured[0], nil
 }
 
 // find is get for those who only read: a function that somebody else made is

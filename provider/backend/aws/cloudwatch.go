@@ -1,0 +1,143 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// metricQuery is one of Lambda's metrics by function, and how it is put together.
+type metricQuery struct{ name, stat string }
+
+// maxQueries is how many GetMetricData takes at a time (CloudWatch API reference).
+const maxQueries = 500
+
+// metricSums returns the sums of metrics from one time to another, by function
+// and metric.
+func (a *account) metricSums(ctx context.Context, functions []string, from, to time.Time, queries ...metricQuery) (map[string]map[string]float64, error) {
+	values, err := a.metricValues(ctx, functions, from, to, periodOf(to.Sub(from), to.Sub(from)), queries...)
+	if err != nil {
+		return nil, err
+	}
+	sums := map[string]map[string]float64{}
+	for function, by := range values {
+		sums[function] = map[string]float64{}
+		for metric, list := range by {
+			for _, v := range list {
+				sums[function][metric] += v
+			}
+		}
+	}
+	return sums, nil
+}
+
+// periodOf is the step in which a span is read. Metrics of the last 15 days are
+// kept by the minute, up to 63 days by five minutes, then by the hour
+// (GetMetricData, Period).
+func periodOf(span, age time.Duration) time.Duration {
+	const day = 24 * time.Hour
+	switch {
+	case span <= 3*time.Hour && age < 15*day:
+		return time.Minute
+	case span <= 15*day && age < 63*day:
+		return 5 * time.Minute
+	}
+	return time.Hour
+}
+
+// metricValues returns the values of metrics, by function and metric. A function
+// that nobody invoked has none.
+func (a *account) metricValues(ctx context.Context, functions []string, from, to time.Time, period time.Duration, queries ...metricQuery) (map[string]map[string][]float64, error) {
+	out := make(map[string]map[string][]float64, len(functions))
+	type asked struct{ function, metric string }
+	for each := maxQueries / len(queries); len(functions) > 0; {
+		some := functions[:min(each, len(functions))]
+		functions = functions[len(some):]
+		in := &cloudwatch.GetMetricDataInput{StartTime: aws.Time(from.Truncate(period)), EndTime: &to, ScanBy: cwtypes.ScanByTimestampAscending}
+		by := map[string]asked{}
+		for i, function := range some {
+			out[function] = map[string][]float64{}
+			for j, q := range queries {
+				id := fmt.Sprintf("m%d_%d", i, j)
+				by[id] = asked{function, q.name}
+				in.MetricDataQueries = append(in.MetricDataQueries, q.of(id, function, period))
+			}
+		}
+		pages := cloudwatch.NewGetMetricDataPaginator(a.metrics, in)
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if httpStatus(err, http.StatusNotFound) { // no answer of CloudWatch's
+				return nil, backend.Errorf(backend.ErrUnsupported, "read metrics: there is no CloudWatch at this endpoint")
+			}
+			if err != nil {
+				return nil, awsError("read metrics", err)
+			}
+			for _, r := range page.MetricDataResults { // values of one come in several pages
+				if at, ok := by[aws.ToString(r.Id)]; ok {
+					out[at.function][at.metric] = append(out[at.function][at.metric], r.Values...)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func (q metricQuery) of(id, function string, period time.Duration) cwtypes.MetricDataQuery {
+	return cwtypes.MetricDataQuery{Id: &id, MetricStat: &cwtypes.MetricStat{
+		Metric: &cwtypes.Metric{
+			Namespace: aws.String("AWS/Lambda"), MetricName: &q.name,
+			Dimensions: []cwtypes.Dimension{{Name: aws.String("FunctionName"), Value: &function}},
+		},
+		Period: aws.Int32(int32(period.Seconds())), Stat: &q.stat,
+	}}
+}
+
+// measurements are what CloudWatch said lately, by the function's name in Lambda.
+type measurements struct {
+	mu    sync.Mutex // guards the rest
+	all   map[string]measured
+	pause time.Time // before it nothing is asked
+}
+
+// get returns what is known, and of which functions that is too old.
+func (m *measurements) get(functions []string, freshness time.Duration) (known map[string]measured, stale []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	known = make(map[string]measured, len(functions))
+	for _, function := range functions {
+		if function == "" {
+			continue
+		}
+		known[function] = m.all[function]
+		if freshness > 0 && now.Sub(m.all[function].at) > freshness && now.After(m.pause) {
+			stale = append(stale, function)
+		}
+	}
+	return known, stale
+}
+
+func (m *measurements) keep(fresh map[string]measured) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil || len(m.all) > maxCached {
+		m.all = map[string]measured{}
+	}
+	for function, v := range fresh {
+		m.all[function] = v
+	}
+}
+
+func (m *measurements) leave(until time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pause = until
+}
