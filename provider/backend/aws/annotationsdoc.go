@@ -16,9 +16,10 @@ with this prefix that does not exist, with the name of the nearest that does.
 | ` + "`exec_timeout`, `read_timeout`, `write_timeout`" + ` in envVars, else in the image | Timeout: the longest of the three, at most 15 minutes, so that the watchdog's own limit is the one that ends a function |
 | ` + "`readOnlyRootFilesystem`" + ` | always so: on Lambda only ` + "`/tmp`" + ` can be written |
 | ` + "`constraints`: `arch=arm64`, `kubernetes.io/arch=amd64`" + ` | architecture; other constraints are about nodes, which Lambda does not have, and are kept |
-| label ` + "`com.openfaas.scale.min`" + ` | from 2 on: so much provisioned concurrency, unless ` + "`com.openfaas.scale.zero`" + ` is true. Lambda starts an instance when it is needed, so 1 costs nothing and reserves nothing |
-| label ` + "`com.openfaas.scale.max`" + ` | reserved concurrency: the most invocations at a time |
-| ` + "`/system/scale-function`" + ` | from 2 on: so much provisioned concurrency; 0 and 1: none |
+| label ` + "`com.openfaas.scale.min`" + ` | from 2 on: so much provisioned concurrency on what serves. Lambda starts an instance when it is needed, so 1 costs nothing and reserves nothing |
+| label ` + "`com.openfaas.scale.max`" + ` | reserved concurrency: the most invocations at a time, taken from the account's own limit |
+| label ` + "`com.openfaas.scale.zero`" + `: ` + "`true`" + ` | scaled down, the function stands ready, as Lambda's functions do; and its ` + "`scale.min`" + ` provisions nothing |
+| ` + "`/system/scale-function`" + ` | from 2 on: so much provisioned concurrency; 1: none; 0: reserved concurrency of 0, so that nothing runs and invocations get 429, until it is scaled up again (a gateway with ` + "`scale_from_zero`" + ` does that by itself) |
 `
 
 const triggersHead = `
@@ -45,7 +46,20 @@ const annotationsTail = `
 | ` + "`events`, `prefix`, `suffix`" + ` | s3 | which events; several are separated by spaces |
 | ` + "`mode`, `cors-origins`" + ` | url | ` + "`BUFFERED` or `RESPONSE_STREAM`" + `; origins that browsers may call from, separated by spaces |
 
+## Deployments and versions
+
+Each deployment is a version of the Lambda function, and the alias ` + "`live`" + ` names the one that serves. A new version is published beside it, made ready with all that belongs to it, and takes its place in one step; invocations of the one before
+go on to their end. A deployment that fails is undone; one whose provider ended in the middle is undone or completed by the next list, deployment or deletion of any provider, two minutes after its last step, by AWS's clock. The same deployment again makes no new version.
+
+` + "`faas-lambda rollback NAME`" + ` lets the deployment before serve again, ` + "`--list`" + ` shows those that are kept, and the annotation ` + "`com.openfaas.lambda/rollback`" + ` does the same in an update.
+
+What was deployed is recorded in the function's tags (` + "`faas-lambda:…`" + `), or in the provider's bucket under ` + "`records/`" + ` where it is longer than 8 KB compressed. Other tags are left alone. The variable ` + "`FAAS_LAMBDA_DEPLOYMENT`" + ` holds the
+deployment's id in the function; its 44 bytes count among Lambda's 4 KB.
+
 ## Namespaces
+
+` + "`/system/namespace/NAME`" + ` makes, changes and removes namespaces; they are parameters of SSM below ` + "`/faas-lambda/namespaces/`" + ` in the provider's own account. A function of another namespace than the default one is called ` + "`NAMESPACE_NAME`" + ` in Lambda.
+The section ` + "`namespaces`" + ` of the configuration file (docs/configuration.md) names some that are always there.
 
 | annotation of a namespace | meaning |
 |---|---|
@@ -56,5 +70,5 @@ const annotationsTail = `
 ## Functions made by other tools
 
 A Lambda function with the tag ` + "`faas-lambda:adopt`" + `, or whose name matches the provider's ` + "`adopt_pattern`" + `, is listed, described and invoked by its own name in the default namespace, with the request's body as its payload. It is never
-changed, scaled or deleted.
+changed, scaled or deleted: that is a 409. The tag with the value ` + "`false`" + ` excepts a function from the pattern. Its variables are not shown.
 `

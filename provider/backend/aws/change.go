@@ -300,16 +300,20 @@ func (c *change) manageRuntime(ctx context.Context) error {
 
 // name gives the first version of a function the name that invocations use.
 func (c *change) name(ctx context.Context) error {
-	_, err := c.account.lambda.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &c.plan.function, Name: aws.String(liveAlias), FunctionVersion: &c.version})
-	if err == nil {
-		return nil
+	return c.b.nameVersion(ctx, c.account, c.plan.name, c.plan.function, c.version)
+}
+
+// serves tells whether invocations reach the deployment that is to serve. It is
+// recorded that they do, but other tools can move or remove the alias.
+func (c *change) serves(ctx context.Context) (bool, error) {
+	out, err := c.account.read(ctx, c.plan.function, liveAlias)
+	if codeOf(err) == "ResourceNotFoundException" {
+		return false, nil
 	}
-	if repeated[codeOf(err)] {
-		if alias, lookErr := c.b.alias(ctx, c.account, c.plan.function); lookErr == nil && aws.ToString(alias.FunctionVersion) == c.version {
-			return nil
-		}
+	if err != nil {
+		return false, awsError("read what serves function "+c.plan.name.String(), err)
 	}
-	return awsError("let function "+c.plan.name.String()+" serve", err)
+	return markOf(*out.Configuration).digest == c.digest, nil
 }
 
 // attach makes what belongs to the function beside its versions, and what the
@@ -327,6 +331,9 @@ func (c *change) attach(ctx context.Context) error {
 // of that one go on to their end.
 func (c *change) serve(ctx context.Context) error {
 	alias, err := c.b.alias(ctx, c.account, c.plan.function)
+	if errors.Is(err, backend.ErrNotFound) { // somebody removed it
+		return c.name(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,9 @@ func (b *Backend) bring(ctx context.Context, p plan, code code, current *found) 
 		return err
 	}
 	if current != nil && current.doc.Current == c.digest && current.state() == settled {
-		return nil // it is what serves
+		if serves, err := c.serves(ctx); serves || err != nil {
+			return err // there is nothing to do
+		}
 	}
 	defer b.cache.forget(p.name)
 	if current == nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // documents remembers documents by what their tags say of them, which changes
@@ -107,6 +108,10 @@ func (a *account) fetchDocument(ctx context.Context, function, hash string) (doc
 		return document{}, fmt.Errorf("read record of function %s: %w", function, err)
 	}
 	out, err := a.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String(recordKey(function, hash))})
+	var gone *s3types.NoSuchKey
+	if errors.As(err, &gone) {
+		return document{}, fmt.Errorf("%w: %s in bucket %s is gone", errRecord, recordKey(function, hash), bucket)
+	}
 	if err != nil {
 		return document{}, awsError("read record of function "+function, err)
 	}

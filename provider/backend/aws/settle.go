@@ -44,7 +44,12 @@ func (b *Backend) claimable(ctx context.Context, doing string, name backend.Name
 		return f, nil
 	}
 	defer b.cache.forget(name)
-	if err := b.settle(ctx, f); err != nil {
+	err = b.settle(ctx, f)
+	if errors.Is(err, errRecord) {
+		b.log.Error("there is no way back for what another change left: it is replaced", "function", name.String(), "error", err)
+		return f, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: finish the change before: %w", doing, err)
 	}
 	return b.get(ctx, name)
@@ -141,13 +146,14 @@ func (b *Backend) revert(ctx context.Context, f *found) error {
 		return fmt.Errorf("%w: no version is of deployment %s", errRecord, f.doc.Current)
 	}
 	alias, err := b.alias(ctx, f.account, f.function())
+	switch {
+	case errors.Is(err, backend.ErrNotFound): // somebody removed it
+		err = b.nameVersion(ctx, f.account, f.name, f.function(), aws.ToString(serving.Version))
+	case err == nil && aws.ToString(alias.FunctionVersion) != aws.ToString(serving.Version):
+		err = b.point(ctx, f.account, f.name, f.function(), alias, aws.ToString(serving.Version))
+	}
 	if err != nil {
 		return err
-	}
-	if aws.ToString(alias.FunctionVersion) != aws.ToString(serving.Version) {
-		if err := b.point(ctx, f.account, f.name, f.function(), alias, aws.ToString(serving.Version)); err != nil {
-			return err
-		}
 	}
 	return b.rest(ctx, f, r, f.replicas(r), f.doc.serving(f.doc.Current, markOf(f.config).digest))
 }

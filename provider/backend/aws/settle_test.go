@@ -256,3 +256,49 @@ func TestAnnotationsBecomeConfiguration(t *testing.T) {
 		t.Errorf("a plain function: %+v", same)
 	}
 }
+
+func TestWhatOtherToolsDidIsMended(t *testing.T) {
+	old, d := types.FunctionDeployment{EnvVars: map[string]string{"AA": "old"}}, types.FunctionDeployment{EnvVars: map[string]string{"AA": "new"}}
+	for name, meddle := range map[string]func(f *fakeFunction){
+		"nothing":                  func(*fakeFunction) {},
+		"alias removed":            func(f *fakeFunction) { f.live = 0 },
+		"alias moved":              func(f *fakeFunction) { f.live = 1 },
+		"record damaged":           func(f *fakeFunction) { f.tags[piece(0)] = "x" },
+		"record removed":           func(f *fakeFunction) { delete(f.tags, tagRecord) },
+		"description changed":      func(f *fakeFunction) { f.config["Description"] = "mine" },
+		"version removed":          func(f *fakeFunction) { f.versions[1], f.live = nil, 0 },
+		"all removed":              func(f *fakeFunction) { f.versions, f.live, f.tags[tagPending] = []map[string]any{nil, nil}, 0, pendingDeploy },
+		"marked by another change": func(f *fakeFunction) { f.tags[tagPending] = pendingDeploy },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeLambda(t)
+			f.opts.TakeOver = -1
+			for _, d := range []types.FunctionDeployment{old, d} {
+				if err := f.deploy(t.Context(), t, d, "zip"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			function := f.functions["hello"]
+			meddle(function)
+			f.cache.forget(hello)
+			if _, err := f.List(t.Context(), "openfaas-fn"); err != nil {
+				t.Errorf("list: %v", err)
+			}
+			if err := f.deploy(t.Context(), t, d, "zip"); err != nil {
+				t.Fatalf("deploy: %v", err)
+			}
+			status, err := f.Status(t.Context(), hello)
+			if err != nil || status.EnvVars["AA"] != "new" {
+				t.Errorf("status: %v, %v", status.EnvVars, err)
+			}
+			serving := function.version(liveAlias)
+			if serving == nil || serving["Environment"].(map[string]any)["Variables"].(map[string]any)["AA"] != "new" {
+				t.Errorf("version %d serves: %v", function.live, serving)
+			}
+			meddle(function)
+			if err := f.Delete(t.Context(), hello); err != nil || len(f.functions) != 0 {
+				t.Errorf("delete: %v", err)
+			}
+		})
+	}
+}

@@ -90,6 +90,20 @@ func (b *Backend) alias(ctx context.Context, a *account, function string) (*lamb
 	return alias, awsError("read what serves function "+function, err)
 }
 
+// nameVersion lets a version of a function serve of which none does.
+func (b *Backend) nameVersion(ctx context.Context, a *account, name backend.Name, function, version string) error {
+	_, err := a.lambda.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &function, Name: aws.String(liveAlias), FunctionVersion: &version})
+	if err == nil {
+		return nil
+	}
+	if repeated[codeOf(err)] { // the first attempt may have been done
+		if alias, lookErr := b.alias(ctx, a, function); lookErr == nil && aws.ToString(alias.FunctionVersion) == version {
+			return nil
+		}
+	}
+	return awsError("let version "+version+" of function "+name.String()+" serve", err)
+}
+
 // point lets a version serve. When somebody else moved the alias since it was
 // read it is a conflict.
 func (b *Backend) point(ctx context.Context, a *account, name backend.Name, function string, alias *lambda.GetAliasOutput, version string) error {
