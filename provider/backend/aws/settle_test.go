@@ -260,14 +260,16 @@ func TestAnnotationsBecomeConfiguration(t *testing.T) {
 func TestWhatOtherToolsDidIsMended(t *testing.T) {
 	old, d := types.FunctionDeployment{EnvVars: map[string]string{"AA": "old"}}, types.FunctionDeployment{EnvVars: map[string]string{"AA": "new"}}
 	for name, meddle := range map[string]func(f *fakeFunction){
-		"nothing":                  func(*fakeFunction) {},
-		"alias removed":            func(f *fakeFunction) { f.live = 0 },
-		"alias moved":              func(f *fakeFunction) { f.live = 1 },
-		"record damaged":           func(f *fakeFunction) { f.tags[piece(0)] = "x" },
-		"record removed":           func(f *fakeFunction) { delete(f.tags, tagRecord) },
-		"description changed":      func(f *fakeFunction) { f.config["Description"] = "mine" },
-		"version removed":          func(f *fakeFunction) { f.versions[1], f.live = nil, 0 },
-		"all removed":              func(f *fakeFunction) { f.versions, f.live, f.tags[tagPending] = []map[string]any{nil, nil}, 0, pendingDeploy },
+		"nothing":             func(*fakeFunction) {},
+		"alias removed":       func(f *fakeFunction) { f.live = 0 },
+		"alias moved":         func(f *fakeFunction) { f.live = 1 },
+		"record damaged":      func(f *fakeFunction) { f.tags[piece(0)] = "x" },
+		"record removed":      func(f *fakeFunction) { delete(f.tags, tagRecord) },
+		"description changed": func(f *fakeFunction) { f.config["Description"] = "mine" },
+		"version removed":     func(f *fakeFunction) { f.versions[1], f.live = nil, 0 },
+		"all removed": func(f *fakeFunction) {
+			f.versions, f.live, f.tags[tagPending] = []map[string]any{nil, nil}, 0, pendingDeploy
+		},
 		"marked by another change": func(f *fakeFunction) { f.tags[tagPending] = pendingDeploy },
 	} {
 		t.Run(name, func(t *testing.T) {
