@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 
+	"github.com/faas-lambda/faas-lambda/emulator/ecr"
 	"github.com/faas-lambda/faas-lambda/emulator/identity"
 	"github.com/faas-lambda/faas-lambda/emulator/s3"
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
@@ -19,7 +21,10 @@ import (
 // requests to the one URL that they are given.
 type services struct {
 	objects  *s3.Store
+	images   *ecr.Store
+	registry http.Handler            // of images, for those who log in
 	handlers map[string]http.Handler // by the name that requests are signed for
+	hosts    *sync.Map               // where clients of ECR found it: its registry is there for them
 }
 
 // targets are the services of JSON protocols, by what stands before the operation in X-Amz-Target.
@@ -27,6 +32,8 @@ var targets = map[string]string{
 	"AWSLambda":      "lambda",
 	"secretsmanager": "secretsmanager",
 	"AmazonSSM":      "ssm",
+
+	"AmazonEC2ContainerRegistry_V20150921": "ecr",
 }
 
 func (s *Server) openServices() error {
@@ -34,11 +41,17 @@ func (s *Server) openServices() error {
 	if err != nil {
 		return fmt.Errorf("open S3: %w", err)
 	}
-	s.services = services{objects: objects, handlers: map[string]http.Handler{
+	images, err := ecr.Open(ecr.Options{Dir: filepath.Join(s.store.dir, "ecr"), Account: s.opts.Account, Region: s.opts.Region})
+	if err != nil {
+		return fmt.Errorf("open ECR: %w", err)
+	}
+	s.services = services{objects: objects, images: images, registry: images.Guarded(), hosts: &sync.Map{}, handlers: map[string]http.Handler{
 		"s3":  objects,
 		"sts": identity.New(s.opts.Account),
+		"ecr": images.API(),
 	}}
 	s.hooks.objects = objectStore{objects}
+	s.hooks.registry = ownRegistry{s}
 	return nil
 }
 
@@ -53,8 +66,16 @@ func serviceOf(r *http.Request) string {
 
 // ServeHTTP answers one AWS API request, of any of the services. Signatures are not verified.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if handler := s.services.handlers[serviceOf(r)]; handler != nil {
+	service := serviceOf(r)
+	if service == "ecr" {
+		s.services.hosts.Store(r.Host, true)
+	}
+	if handler := s.services.handlers[service]; handler != nil {
 		handler.ServeHTTP(w, r)
+		return
+	}
+	if service == "" && (r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/")) {
+		s.services.registry.ServeHTTP(w, r)
 		return
 	}
 	s.serveLambda(w, r)
@@ -106,6 +127,22 @@ func (a *answer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(p)
 }
+
+// ownRegistry is ECR as Lambda pulls images from it.
+type ownRegistry struct{ server *Server }
+
+// Registry returns the registry when host is AWS's name for it, or where a client has found it.
+func (o ownRegistry) Registry(host string) http.Handler {
+	s := o.server
+	_, found := s.services.hosts.Load(host)
+	if found || host == s.opts.Address || host == s.opts.Account+".dkr.ecr."+s.opts.Region+".amazonaws.com" {
+		return s.services.images.Registry()
+	}
+	return nil
+}
+
+// Credentials knows none but those in the usual places.
+func (ownRegistry) Credentials(string) (user, password string, ok bool) { return "", "", false }
 
 // objectStore is S3 as Lambda takes code from it.
 type objectStore struct{ store *s3.Store }

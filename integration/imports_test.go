@@ -43,6 +43,7 @@ var mayImport = []struct {
 	{"emulator/image", nil},
 	{"emulator/wire", nil},
 	{"emulator/keep", nil},
+	{"emulator/ecr", []string{"emulator/wire", "emulator/keep"}},
 	{"emulator/identity", []string{"emulator/wire"}},
 	{"emulator/s3", []string{"emulator/wire", "emulator/keep"}},
 	{"emulator", []string{"emulator/..."}},

@@ -62,7 +62,6 @@ func setUp(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer shared.registry.Close()
-	os.Setenv("image_repository", shared.registry.Addr+"/faas-lambda")
 	shared.log = &lockedBuffer{}
 	if shared.up, err = fixture.StartUp(context.Background(), filepath.Join(programs, "faas-lambda"), data, shared.log); err != nil {
 		return 0, fmt.Errorf("%w\n%s", err, shared.log)
