@@ -1,10 +1,12 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
@@ -27,6 +30,7 @@ type fleet struct {
 	log        *lockedBuffer
 	parts      map[string]*fixture.Up // lambda-one and lambda-two, each with its own AWS, and memory
 	dirs       map[string]string
+	config     string // file of the federation
 	federation *fixture.Up
 }
 
@@ -51,16 +55,22 @@ func startFleet(t *testing.T) *fleet {
 		}
 		config.WriteString("}\n")
 	}
-	path := filepath.Join(t.TempDir(), "federation.yaml")
-	if err := os.WriteFile(path, []byte(config.String()), 0o600); err != nil {
+	f.config = filepath.Join(t.TempDir(), "federation.yaml")
+	if err := os.WriteFile(f.config, []byte(config.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var err error
-	if f.federation, err = fixture.StartServe(context.WithoutCancel(t.Context()), filepath.Join(programs, "faas-lambda"), 0, f.log, "--backend", "federation", "--config", path); err != nil {
-		t.Fatalf("%v\n%s", err, f.log)
-	}
+	f.federate(t)
 	t.Cleanup(func() { f.stop(t, "the federation", f.federation) })
 	return f
+}
+
+// federate starts the federation.
+func (f *fleet) federate(t *testing.T) {
+	t.Helper()
+	var err error
+	if f.federation, err = fixture.StartServe(context.WithoutCancel(t.Context()), filepath.Join(programs, "faas-lambda"), 0, f.log, "--backend", "federation", "--config", f.config); err != nil {
+		t.Fatalf("%v\n%s", err, f.log)
+	}
 }
 
 // start starts a part, again after it was killed on the port that it had.
@@ -266,6 +276,8 @@ func TestFederation(t *testing.T) {
 	t.Run("info, logs and secrets", func(t *testing.T) { f.checkAbilities(t) })
 	t.Run("move under load", func(t *testing.T) { f.checkMove(t) })
 	t.Run("overflow under throttling", func(t *testing.T) { f.checkOverflow(t) })
+	t.Run("budget", func(t *testing.T) { f.checkBudget(t) })
+	t.Run("moves that are killed", func(t *testing.T) { f.checkKilledMoves(t) })
 	t.Run("a child is killed and comes back under load", func(t *testing.T) { f.checkOutage(t) })
 }
 
@@ -362,8 +374,91 @@ func (f *fleet) checkOverflow(t *testing.T) {
 	l.until(t, "answers of both", func(now map[string]*tally) bool {
 		return now["busy"].by["lambda-one"] > 20 && now["busy"].by["memory"] > 20
 	})
+	large := make([]byte, 7<<20) // more than Lambda's payload
+	_, _ = rand.NewChaCha8([32]byte{}).Read(large)
+	answer, err := f.federation.Do(t.Context(), "POST", "/function/busy", large)
+	if err != nil || answer.Status != http.StatusOK || !bytes.Equal(answer.Body, large) {
+		t.Errorf("a large request: %d with %d bytes, %v", answer.Status, len(answer.Body), err)
+	}
 	if tallies := l.end(t, "8 at once, of which Lambda takes one"); tallies["busy"].failed != 0 {
 		t.Errorf("%d invocations failed", tallies["busy"].failed)
+	}
+}
+
+// checkBudget uses up what a function may use of its home, also over a restart.
+func (f *fleet) checkBudget(t *testing.T) {
+	f.deploy(t, annotated("thrifty", gatewayAnnotation, "memory", overflowAnnotation, "lambda-one", "com.openfaas.federation.budget", "requests=5"))
+	var by []string
+	call := func() {
+		answer := f.ask(t, "POST", "/function/thrifty", "x")
+		if answer.Status != http.StatusOK {
+			t.Errorf("%d %s", answer.Status, answer.Body)
+		}
+		by = append(by, answer.Header.Get(backend.ServedByHeader))
+	}
+	for range 7 {
+		call()
+	}
+	if err := f.federation.Stop(); err != nil {
+		t.Error(err)
+	}
+	f.federate(t)
+	// What was used is asked for at the start, beside all else.
+	for !strings.Contains(string(f.ask(t, "GET", "/metrics", "").Body), `faas_lambda_federation_budget_used_ratio{function_name="thrifty"`) {
+		if t.Context().Err() != nil {
+			t.Fatal("nobody asks what was used")
+		}
+	}
+	call()
+	if diff := cmp.Diff([]string{"memory", "memory", "memory", "memory", "memory", "lambda-one", "lambda-one", "lambda-one"}, by); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// checkKilledMoves kills the federation as soon as a function that moves is at
+// its new place, and looks at what the next one makes of it.
+func (f *fleet) checkKilledMoves(t *testing.T) {
+	for i, to := range []string{"lambda-one", "memory", "lambda-two", "memory"} {
+		d := annotated("three", gatewayAnnotation, to)
+		d.Image = f.image
+		var moving chan string
+		for !strings.Contains(f.at(t, "three"), to) {
+			if t.Context().Err() != nil {
+				t.Fatal("it never comes to its new place")
+			}
+			select {
+			case said := <-moving:
+				// What the killed one began may still be under way there.
+				t.Logf("move %d to %s, again: %s", i, to, said)
+				moving = nil
+			default:
+			}
+			if moving == nil {
+				moving = make(chan string, 1)
+				go func(to chan<- string, federation *fixture.Up) {
+					answer, err := federation.Deploy(context.WithoutCancel(t.Context()), d)
+					to <- fmt.Sprintf("%d %s %v", answer.Status, answer.Body, err)
+				}(moving, f.federation)
+			}
+		}
+		if err := f.federation.Kill(); err != nil && !strings.Contains(err.Error(), "finished") {
+			t.Fatal(err)
+		}
+		if moving != nil {
+			<-moving
+		}
+		f.federate(t)
+		// The new copy may not be ready yet; until it is, the old one serves.
+		for done := false; !done; {
+			done = f.at(t, "three") == to
+			answer := f.ask(t, "POST", "/function/three", "hello")
+			if by := answer.Header.Get(backend.ServedByHeader); answer.Status != http.StatusOK || done && by != to {
+				t.Fatalf("move %d to %s: %d %s by %s", i, to, answer.Status, answer.Body, by)
+			}
+			if t.Context().Err() != nil {
+				t.Fatalf("move %d to %s is never settled", i, to)
+			}
+		}
 	}
 }
 

@@ -38,8 +38,7 @@ const (
 
 	prefix = "com.openfaas.federation."
 	// markerAnnotation is ours alone, and nobody but the children sees it:
-	// which copies of the function elsewhere go when this one is ready. A copy
-	// is child@createdAt, so that another function of that name is none.
+	// which copies of the function elsewhere go when this one is ready.
 	markerAnnotation = prefix + "moved-from"
 )
 

@@ -122,9 +122,9 @@ func (b *Backend) leaving(to *placement, copies map[*child]types.FunctionStatus)
 	out := copiesAt{}
 	for _, c := range order {
 		status := copies[c]
-		own := c == home || b.isSecond(status, home, c) || movedFrom(b.marker(copies[home])).names(c, status)
+		own := c == home || b.isSecond(status, home, c) || b.names(b.replaces(copies[home]), c, status)
 		if own && !slices.Contains(stay, c) {
-			out[c.name] = created(status.CreatedAt)
+			out[c.name] = b.identity(status)
 		}
 	}
 	return out
@@ -135,12 +135,16 @@ func (b *Backend) leaving(to *placement, copies map[*child]types.FunctionStatus)
 func (b *Backend) bring(ctx context.Context, d types.FunctionDeployment, to placement, copies map[*child]types.FunctionStatus, leaving copiesAt) (map[*child]types.FunctionStatus, error) {
 	name := backend.NameOf(d)
 	added := map[*child]types.FunctionStatus{}
+	marker := ""
+	if len(leaving) > 0 {
+		marker = leaving.marker()
+	}
 	var done []*child
 	for _, c := range to.children() {
 		if err := b.reached("before " + c.name); err != nil {
 			return nil, err
 		}
-		status, err := b.deployTo(ctx, c, b.marked(d, leaving))
+		status, err := b.deployTo(ctx, c, b.marked(d, marker))
 		if err != nil {
 			err = fmt.Errorf("deploy function %s to %s: %w", name, c.name, err)
 			return nil, errors.Join(err, b.restore(context.WithoutCancel(ctx), name, done, copies))
@@ -187,15 +191,15 @@ func (b *Backend) restore(ctx context.Context, name backend.Name, at []*child, c
 }
 
 // marked returns d with the marker of a move.
-func (b *Backend) marked(d types.FunctionDeployment, leaving copiesAt) types.FunctionDeployment {
-	if len(leaving) == 0 {
+func (b *Backend) marked(d types.FunctionDeployment, marker string) types.FunctionDeployment {
+	if marker == "" {
 		return d
 	}
 	annotations := map[string]string{}
 	if d.Annotations != nil {
 		maps.Copy(annotations, *d.Annotations)
 	}
-	annotations[b.markerKey()] = leaving.String()
+	annotations[b.markerKey()] = marker
 	d.Annotations = &annotations
 	return d
 }
@@ -213,10 +217,10 @@ func (b *Backend) Delete(ctx context.Context, name backend.Name) error {
 		}
 		order := b.rank(copies)
 		home := order[0]
-		moved := movedFrom(b.marker(copies[home]))
+		moved := b.replaces(copies[home])
 		slices.Reverse(order)
 		for _, c := range order {
-			if c != home && !b.isSecond(copies[c], home, c) && !moved.names(c, copies[c]) {
+			if c != home && !b.isSecond(copies[c], home, c) && !b.names(moved, c, copies[c]) {
 				continue // another function of that name
 			}
 			if err := b.deleteAt(ctx, name, c); err != nil {

@@ -187,9 +187,9 @@ func (x *index) rebuild(functions map[backend.Name]*entry, name backend.Name) {
 	if err == nil {
 		e.policy = p.policy
 	}
-	moved := movedFrom(x.owner.marker(copies[first]))
+	moved := x.owner.replaces(copies[first])
 	for _, c := range order[1:] {
-		if moved.names(c, copies[c]) {
+		if x.owner.names(moved, c, copies[c]) {
 			continue // on its way out
 		}
 		if err == nil && e.second == nil && x.owner.isSecond(copies[c], first, c) && p.second == c {
@@ -208,9 +208,9 @@ func (x *index) rebuild(functions map[backend.Name]*entry, name backend.Name) {
 func (b *Backend) rank(copies map[*child]types.FunctionStatus) []*child {
 	weight := func(c *child) int {
 		status := copies[c]
-		left := movedFrom(b.marker(status))
+		left := b.replaces(status)
 		for other := range copies {
-			if other != c && left.names(other, copies[other]) {
+			if other != c && b.names(left, other, copies[other]) {
 				if status.AvailableReplicas > 0 {
 					return 0
 				}

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,44 +25,54 @@ import (
 //     deleted there. A copy that a marker names and that is still there is
 //     deleted when the children are listed (completed).
 //
-// The marker stays. It names a copy by child and time of creation, so that it
-// can never mean a function that somebody makes there later.
+// The marker stays. It names a copy by child, time of creation and that copy's
+// own marker, so that it can never mean a function that somebody makes there
+// later, nor the same function when it moves there and back.
 
-// copiesAt are copies of a function: times of creation by name of the child.
+// copiesAt are copies of a function: their identities by the child's name.
 type copiesAt map[string]string
 
-// String is the marker: child@created, separated by commas.
-func (c copiesAt) String() string {
-	var parts []string
+// marker returns the text of a marker: an identifier of its own, then
+// child@identity for every copy, separated by blanks.
+func (c copiesAt) marker() string {
+	parts := []string{rand.Text()}
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		parts = append(parts, name+"@"+c[name])
 	}
-	return strings.Join(parts, ",")
+	return strings.Join(parts, " ")
 }
 
-// movedFrom reads a marker. What is none of ours names nothing.
-func movedFrom(marker string) copiesAt {
-	if marker == "" {
-		return nil
-	}
-	out := copiesAt{}
-	for part := range strings.SplitSeq(marker, ",") {
-		if at := strings.LastIndexByte(part, '@'); at > 0 {
-			out[part[:at]] = part[at+1:]
+// readMarker reads a marker. What is none of ours names nothing.
+func readMarker(marker string) (id string, names copiesAt) {
+	id, rest, _ := strings.Cut(marker, " ")
+	names = copiesAt{}
+	for part := range strings.FieldsSeq(rest) {
+		if child, identity, ok := strings.Cut(part, "@"); ok && child != "" {
+			names[child] = identity
 		}
 	}
-	return out
+	return id, names
 }
 
-// names tells whether status is one of the copies.
-func (c copiesAt) names(at *child, status types.FunctionStatus) bool {
-	when, ok := c[at.name]
-	return ok && when == created(status.CreatedAt)
+// replaces returns the copies that one has replaced.
+func (b *Backend) replaces(status types.FunctionStatus) copiesAt {
+	_, names := readMarker(b.marker(status))
+	return names
 }
 
-// created is a time of creation as a marker holds it: providers keep whole
-// seconds.
-func created(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
+// names tells whether a copy is one of them.
+func (b *Backend) names(c copiesAt, at *child, status types.FunctionStatus) bool {
+	identity, ok := c[at.name]
+	return ok && identity == b.identity(status)
+}
+
+// identity tells a copy from every other one that was or will be at its child:
+// its time of creation, of which providers keep whole seconds, and the identifier
+// of its own marker.
+func (b *Backend) identity(s types.FunctionStatus) string {
+	id, _ := readMarker(b.marker(s))
+	return s.CreatedAt.UTC().Truncate(time.Second).Format(time.RFC3339) + "@" + id
+}
 
 // leave removes the copies that a deployment has replaced, once nobody is being
 // served by them. One that cannot be removed now is removed later: the function
@@ -87,7 +98,7 @@ func (b *Backend) leave(ctx context.Context, name backend.Name, leaving copiesAt
 		}
 	}
 	b.metrics.moves.WithLabelValues(result).Inc()
-	b.log.Info("function has moved", "function", name.String(), "from", leaving.String(), "result", result)
+	b.log.Info("function has moved", "function", name.String(), "from", slices.Sorted(maps.Keys(leaving)), "result", result)
 	return nil
 }
 
@@ -141,32 +152,45 @@ func (b *Backend) settle(ctx context.Context) {
 	}
 }
 
-// finish looks at the copies again, and removes the one that is over.
+// finish looks at the copies again, and removes those that are over, one after
+// the other: what a copy says may have changed meanwhile.
 func (b *Backend) finish(ctx context.Context, name backend.Name) error {
-	copies, _ := b.where(ctx, name)
-	for c, status := range copies {
-		left := movedFrom(b.marker(status))
-		for other, old := range copies {
-			if other == c || !left.names(other, old) {
+	for range b.children {
+		copies, _ := b.where(ctx, name)
+		over, result := b.over(name, copies)
+		if over == nil {
+			return nil
+		}
+		if err := b.finishAt(ctx, name, over, result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// over returns a copy that has to go, and what its removal makes of the move.
+func (b *Backend) over(name backend.Name, copies map[*child]types.FunctionStatus) (over *child, result string) {
+	for _, c := range b.children {
+		status, there := copies[c]
+		left := b.replaces(status)
+		for _, other := range b.children {
+			if old, ok := copies[other]; !there || !ok || other == c || !b.names(left, other, old) {
 				continue
 			}
 			if status.AvailableReplicas == 0 {
 				if time.Since(status.CreatedAt) < b.opts.MoveTimeout {
 					continue // it may still become ready
 				}
-				return b.finishAt(ctx, name, c, "undone")
+				return c, "undone"
 			}
-			b.index.touch(name)
 			b.index.set(name, c, &status)
 			if f := b.index.flightAt(name, other); f != nil && f.n.Load() > 0 {
 				continue // the next time: invocations are under way there
 			}
-			if err := b.finishAt(ctx, name, other, "done"); err != nil {
-				return err
-			}
+			return other, "done"
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 func (b *Backend) finishAt(ctx context.Context, name backend.Name, c *child, result string) error {

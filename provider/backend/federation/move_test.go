@@ -112,6 +112,36 @@ func TestMovesThatAreInterrupted(t *testing.T) {
 	}
 }
 
+// TestThereAndBackWithinASecond: times of creation do not tell the copies of a
+// function apart that moves there and back, each time interrupted.
+func TestThereAndBackWithinASecond(t *testing.T) {
+	for _, step := range []string{"ready", "switched"} {
+		t.Run(step, func(t *testing.T) {
+			f := newFed(t)
+			f.deploy(t, function("f"))
+			for i, to := range strings.Split("babacbca", "") {
+				f.reached = func(at string) error {
+					if at == step {
+						return errKilled
+					}
+					return nil
+				}
+				if err := f.Deploy(t.Context(), function("f", GatewayAnnotation, to)); !errors.Is(err, errKilled) {
+					t.Fatal(err)
+				}
+				if i%3 == 2 { // the move after it begins before it is settled
+					f.reached = func(string) error { return nil }
+					continue
+				}
+				f.Backend = reopen(t, f.options, nil)
+				if who, err := call(t, f, "f", "x"); f.at("f") != to || who != to || err != nil {
+					t.Fatalf("move %d: is at %s, served by %s, %v; want %s", i, f.at("f"), who, err, to)
+				}
+			}
+		})
+	}
+}
+
 func TestANewCopyThatMayBecomeReadyIsWaitedFor(t *testing.T) {
 	f := newFed(t)
 	f.deploy(t, function("f"))
@@ -160,8 +190,8 @@ func TestAnotherFunctionOfThatNameIsNoOldCopy(t *testing.T) {
 	if err != nil || f.marker(status) == "" {
 		t.Fatalf("no marker in %+v, %v", status, err)
 	}
-	// Times of creation are whole seconds: the marker names another one.
-	(*status.Annotations)[f.markerKey()] = "a@2020-01-01T00:00:00Z"
+	// It was made long before the one that is there now.
+	(*status.Annotations)[f.markerKey()] = copiesAt{"a": "2020-01-01T00:00:00Z@"}.marker()
 	if err := f.b.Deploy(t.Context(), backend.DeploymentOf(status)); err != nil {
 		t.Fatal(err)
 	}

@@ -129,11 +129,15 @@ func FuzzPolicy(f *testing.F) {
 }
 
 func FuzzMarker(f *testing.F) {
-	f.Add("a@2026-01-02T03:04:05Z,b@x")
+	f.Add("ID a@2026-01-02T03:04:05Z@ID2 b@x")
 	f.Fuzz(func(t *testing.T, marker string) {
-		for name := range movedFrom(marker) {
+		_, names := readMarker(marker)
+		for name, identity := range names {
 			if name == "" {
 				t.Errorf("%q names nobody", marker)
+			}
+			if _, again := readMarker(copiesAt{name: identity}.marker()); again[name] != identity {
+				t.Errorf("%q: %s@%s became %v", marker, name, identity, again)
 			}
 		}
 	})
