@@ -3,14 +3,17 @@ package layers_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,6 +109,12 @@ func serveImage(t testing.TB, nlayers, files, size int) string {
 			parts = append(parts, l)
 		}
 	}
+	return push(t, serve(t, nil), imageOf(t, parts...))
+}
+
+// imageOf makes a function's image of layers.
+func imageOf(t testing.TB, parts ...v1.Layer) v1.Image {
+	t.Helper()
 	img, err := mutate.AppendLayers(empty.Image, parts...)
 	if err != nil {
 		t.Fatal(err)
@@ -120,9 +129,26 @@ func serveImage(t testing.TB, nlayers, files, size int) string {
 	if img, err = mutate.ConfigFile(img, c); err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	return img
+}
+
+// serve starts a registry, before which wrap may stand. The result is its
+// host:port.
+func serve(t testing.TB, wrap func(http.Handler) http.Handler) string {
+	t.Helper()
+	h := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	if wrap != nil {
+		h = wrap(h)
+	}
+	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	ref, err := name.ParseReference(strings.TrimPrefix(s.URL, "http://") + "/fn:1")
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+// push pushes an image and returns its reference.
+func push(t testing.TB, host string, img v1.Image) string {
+	t.Helper()
+	ref, err := name.ParseReference(host + "/fn:1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,47 +169,60 @@ func (l zstdLayer) DiffID() (v1.Hash, error) {
 	return h, err
 }
 
-// pack makes the package of an image, as a deployment does. With a directory
+// packed is a package, and what was found out about its image.
+type packed struct {
+	bundle.Summary
+	leftOut []layers.LeftOut
+	xattrs  int
+	scripts []string // whose first lines were changed
+}
+
+// build makes the package of an image, as a deployment does. With a directory
 // it uses the cache in it.
-func pack(t testing.TB, ref, dir string, w io.Writer) (sum bundle.Summary) {
-	t.Helper()
-	img, err := image.Open(t.Context(), ref, image.Options{})
+func build(ctx context.Context, ref, dir, temp string, limits flatten.Limits, w io.Writer) (p packed, err error) {
+	img, err := image.Open(ctx, ref, image.Options{TempDir: temp})
 	if err != nil {
-		t.Fatal(err)
+		return p, err
 	}
+	defer func() { err = errors.Join(err, img.Close()) }()
 	var (
 		kept  *cache.Cache
 		facts layers.Facts
 	)
 	if dir != "" {
 		if kept, err = cache.Open(dir, 0); err != nil {
-			t.Fatal(err)
+			return p, err
 		}
 		facts = kept.Facts()
+		defer func() { err = errors.Join(err, kept.Facts().Flush()) }()
 	}
-	flat, err := flatten.Flatten(t.Context(), img.Layers(), flatten.Options{Cache: kept, TempDir: t.TempDir()})
+	flat, err := flatten.Flatten(ctx, img.Layers(), flatten.Options{Cache: kept, TempDir: temp, Limits: limits})
 	if err != nil {
-		t.Fatal(err)
+		return p, err
 	}
+	defer func() { err = errors.Join(err, flat.Close()) }()
 	moved, err := relocate.Relocate(flat.Tree, img.Config, relocate.Options{Prefix: "/var/task", Facts: facts})
 	if err != nil {
+		return p, err
+	}
+	p.leftOut, p.xattrs, p.scripts = slices.Concat(flat.LeftOut, moved.LeftOut), flat.Xattrs, moved.Report.Scripts
+	p.Summary, err = bundle.Write(ctx, w, bundle.Package{
+		Image: img.Digest, Root: "/var/task", Tree: moved.Tree, Start: moved.Start, Bootstrap: []byte("bootstrap"), Cache: kept, TempDir: temp,
+	})
+	return p, err
+}
+
+// pack is build for what must become a package.
+func pack(t testing.TB, ref, dir string, w io.Writer) bundle.Summary {
+	t.Helper()
+	p, err := build(t.Context(), ref, dir, t.TempDir(), flatten.Limits{}, w)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(moved.Report.Scripts) == 0 {
+	if len(p.scripts) == 0 {
 		t.Error("relocation changed nothing")
 	}
-	sum, err = bundle.Write(t.Context(), w, bundle.Package{
-		Image: img.Digest, Root: "/var/task", Tree: moved.Tree, Start: moved.Start, Bootstrap: []byte("bootstrap"), Cache: kept,
-	})
-	if err := errors.Join(err, flat.Close(), img.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if kept != nil {
-		if err := kept.Facts().Flush(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return sum
+	return p.Summary
 }
 
 // packElsewhere makes the package in another process and returns its digest.
