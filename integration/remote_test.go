@@ -35,7 +35,7 @@ func TestRemoteBackendOverLambda(t *testing.T) {
 		t.Cleanup(func() { _ = functions.Close() })
 		return backendtest.Subject{
 			Backend: functions, Namespace: "openfaas-fn", Image: image,
-			Must: []backendtest.Ability{backendtest.Scale, backendtest.Secrets, backendtest.Check, backendtest.Async},
+			Must: []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets, backendtest.Usage, backendtest.Check, backendtest.Async},
 		}
 	})
 }

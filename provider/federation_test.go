@@ -28,7 +28,7 @@ func TestFederationOnTheEmulator(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = b.Close() })
 		lambda.Backend = b
-		lambda.Must = []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets, backendtest.Check, backendtest.Async}
+		lambda.Must = []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets, backendtest.Usage, backendtest.Check, backendtest.Async}
 		return lambda
 	})
 }
