@@ -19,17 +19,19 @@ import (
 // break it: what the real service and the emulator do only when they are ill.
 type fakeLambda struct {
 	*Backend
+	endpoint string
 
 	mu        sync.Mutex // guards everything below
 	functions map[string]*fakeFunction
-	calls     []string                                     // operations, in order
-	fault     func(op string, w http.ResponseWriter) bool  // true: w is answered
-	after     func(op string, f *fakeFunction)             // changes what an operation left
-	lose      string                                       // the next answer of this operation is lost
-	invoked   func(w http.ResponseWriter, r *http.Request) // answers invocations
-	triggers  *fakeTriggers                                // nil: there are none
-	indexed   bool                                         // there is an index of tags
-	page      int                                          // functions on a page; 0: 2
+	calls     []string                                      // operations, in order
+	fault     func(op string, w http.ResponseWriter) bool   // true: w is answered
+	after     func(op string, f *fakeFunction)              // changes what an operation left
+	lose      string                                        // the next answer of this operation is lost
+	invoked   func(w http.ResponseWriter, r *http.Request)  // answers invocations
+	each      func(http.ResponseWriter, *http.Request) bool // true: w is answered; called without mu
+	triggers  *fakeTriggers                                 // nil: there are none
+	indexed   bool                                          // there is an index of tags
+	page      int                                           // functions on a page; 0: 2
 }
 
 type fakeFunction struct {
@@ -70,19 +72,33 @@ func newFakeLambda(t *testing.T) *fakeLambda {
 	f := &fakeLambda{functions: map[string]*fakeFunction{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
+	f.endpoint = server.URL
+	f.Backend = f.open(t)
+	return f
+}
+
+// open returns another backend on the same Lambda.
+func (f *fakeLambda) open(t *testing.T) *Backend {
+	t.Helper()
 	b, err := Open(t.Context(), Options{
 		MetricsFreshness: -1,
 		Namespace:        "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute,
-		DeployTimeout: 10 * time.Second, MaxBackoff: time.Millisecond, CodeBucket: noBucket, ReadyWait: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+		DeployTimeout: 10 * time.Second, MaxBackoff: time.Millisecond, CodeBucket: noBucket, ReadyWait: time.Millisecond, Endpoint: f.endpoint, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Backend = b
-	return f
+	return b
 }
 
 func (f *fakeLambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.each != nil && f.each(w, r) {
+		return
+	}
+	f.serve(w, r)
+}
+
+func (f *fakeLambda) serve(w http.ResponseWriter, r *http.Request) {
 	if strings.HasSuffix(r.URL.Path, "invocations") {
 		f.invoked(w, r)
 		return
