@@ -2,6 +2,7 @@ package federation
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -304,5 +305,50 @@ func TestAListingBetweenTwoAttempts(t *testing.T) {
 	f.twoFaced(t, "")
 	if who, err := call(t, f, "f", "hello"); who != "b" || err != nil {
 		t.Errorf("served by %s, %v", who, err)
+	}
+}
+
+// silent takes connections and never answers.
+type silent struct{ stuck }
+
+func (silent) Check(ctx ctxType) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (silent) Invoke(ctx ctxType, _ backend.Name, _ *http.Request) (*http.Response, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestAChildThatHangsHoldsNobodyUp(t *testing.T) {
+	f := newFed(t)
+	if err := f.c.Deploy(t.Context(), function("hung", GatewayAnnotation, "c")); err != nil {
+		t.Fatal(err)
+	}
+	o := f.options
+	o.ListTimeout = 20 * time.Millisecond
+	f.Backend = reopen(t, o, nil)
+	f.deploy(t, function("f"))
+	c := f.byName["c"]
+	c.Backend = silent{stuck{f.c}}
+	leaving, leave := context.WithCancel(t.Context())
+	hung := make(chan error)
+	go func() {
+		_, err := f.Invoke(leaving, backend.Name{Namespace: namespace, Function: "hung"}, httptest.NewRequestWithContext(leaving, "GET", "/", nil))
+		hung <- err
+	}()
+	for range unwellChecks {
+		if who, err := call(t, f, "f", "x"); who != "a" || err != nil {
+			t.Errorf("served by %s, %v", who, err)
+		}
+		f.look(t.Context(), c, true)
+	}
+	if _, err := call(t, f, "hung", "x"); !errors.Is(err, backend.ErrUnreachable) || !strings.Contains(err.Error(), "no answer in 20ms") {
+		t.Errorf("after %d checks: %v", unwellChecks, err)
+	}
+	leave()
+	if err := <-hung; !errors.Is(err, context.Canceled) {
+		t.Errorf("the one that hung: %v", err)
 	}
 }
