@@ -55,6 +55,7 @@ type account struct {
 	measured  measurements // of its functions
 	documents documents    // records that were read
 	listing   *listing     // of its functions
+	unindexed sync.Once    // that there is no index of tags was said
 	wanted    string       // name of the bucket by configuration
 	mu        sync.Mutex   // guards id and ensured
 	id        string       // twelve digits, once asked for

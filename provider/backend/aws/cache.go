@@ -76,7 +76,7 @@ func (c *cache) forget(name backend.Name) {
 func (c *cache) changes(after uint64, since time.Time, all bool) ([]backend.Name, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	maps.DeleteFunc(c.changed, func(_ backend.Name, ch changedAt) bool { return time.Since(ch.at) > 2*maxFreshness+settling })
+	maps.DeleteFunc(c.changed, func(_ backend.Name, ch changedAt) bool { return time.Since(ch.at) > maxUnindexed+settling })
 	var names []backend.Name
 	for name, ch := range c.changed {
 		if ch.turn > after || all && ch.at.After(since) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -25,9 +26,13 @@ import (
 // functions there are and however often a gateway asks, of the 15 that AWS
 // allows (docs.aws.amazon.com/lambda, "Lambda quotas"). Changes by this process
 // are read one by one and seen at once.
+//
+// Where the index of tags may not be read, each function's tags are a call: then
+// a list may be kept for longer.
 const (
 	callPause    = 400 * time.Millisecond
 	maxFreshness = 30 * time.Second
+	maxUnindexed = 10 * time.Minute
 )
 
 // readers is how many ListTags are under way at a time.
@@ -143,13 +148,15 @@ func (b *Backend) readAll(ctx context.Context, a *account) error {
 		return nil
 	})
 	group.Go(func() (err error) {
-		tags, tagCalls, err = a.indexedTags(both)
+		tags, tagCalls, err = a.indexedTags(both, b.log)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	most := maxFreshness
 	if tags == nil { // there is no index
+		most = maxUnindexed
 		var err error
 		if tags, err = a.readTags(ctx, configs); err != nil {
 			return err
@@ -176,7 +183,7 @@ func (b *Backend) readAll(ctx context.Context, a *account) error {
 		}
 	}
 	a.listing.all, a.listing.turn = all, turn
-	a.listing.until = time.Now().Add(min(max(time.Duration(calls+tagCalls)*callPause, freshness), maxFreshness))
+	a.listing.until = time.Now().Add(min(max(time.Duration(calls+tagCalls)*callPause, freshness), most))
 	return nil
 }
 
@@ -217,7 +224,7 @@ func (b *Backend) reread(ctx context.Context, a *account, name backend.Name) err
 // indexedTags returns the tags of functions that are ours or adopted, by ARN,
 // from the index of tags, and how many calls it took. It returns nil where there
 // is no index, or it may not be read.
-func (a *account) indexedTags(ctx context.Context) (map[string]map[string]string, int, error) {
+func (a *account) indexedTags(ctx context.Context, log *slog.Logger) (map[string]map[string]string, int, error) {
 	tags, calls := map[string]map[string]string{}, 0
 	for _, key := range []string{tagService, tagAdopt} {
 		pages := resourcegroupstaggingapi.NewGetResourcesPaginator(a.tagging, &resourcegroupstaggingapi.GetResourcesInput{
@@ -227,6 +234,9 @@ func (a *account) indexedTags(ctx context.Context) (map[string]map[string]string
 			page, err := pages.NextPage(ctx)
 			calls++
 			if noIndex[codeOf(err)] {
+				a.unindexed.Do(func() {
+					log.Warn("functions' tags are read one by one, which takes a call each: allow tag:GetResources", "error", err)
+				})
 				return nil, calls, nil
 			}
 			if err != nil {

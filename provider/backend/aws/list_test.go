@@ -69,3 +69,23 @@ func TestAThousandFunctionsArePolledCheaply(t *testing.T) {
 		t.Errorf("%.1f calls a second are too many", rate)
 	}
 }
+
+func TestWithoutTheIndexAListIsKeptForLonger(t *testing.T) {
+	f := newFakeLambda(t)
+	f.page = 50
+	f.seed(t, 100, 100)
+	list, err := f.List(t.Context(), "openfaas-fn")
+	if err != nil || len(list) != 100 {
+		t.Fatalf("%d functions, %v", len(list), err)
+	}
+	calls := 0
+	for _, op := range f.calls {
+		if op != "GetFunction" {
+			calls++
+		}
+	}
+	kept := time.Until(f.home.listing.until)
+	if rate := float64(calls) / kept.Seconds(); calls < 200 || rate > 15.0/4 {
+		t.Errorf("%d calls, kept for %s", calls, kept)
+	}
+}

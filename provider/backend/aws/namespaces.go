@@ -289,8 +289,15 @@ func (b *Backend) DeleteNamespace(ctx context.Context, name string) error {
 	if err := b.empty(ctx, doing, name); err != nil {
 		return err
 	}
+	secrets, err := b.Secrets(ctx, name)
+	if err != nil && !noIndex[codeOf(err)] {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if n := len(secrets); n > 0 {
+		return backend.Errorf(backend.ErrConflict, "%s: %d secrets are in it, %s among them: delete them first", doing, n, secrets[0].Name)
+	}
 	defer b.forgetNamespaces()
-	_, err := b.ssm.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(namespacePath + name)})
+	_, err = b.ssm.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(namespacePath + name)})
 	var gone *ssmtypes.ParameterNotFound
 	if errors.As(err, &gone) {
 		return backend.Errorf(backend.ErrNotFound, "namespace %s not found", name)
