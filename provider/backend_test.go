@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/openfaas/faas-provider/types"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/emulator"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -139,7 +140,10 @@ func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 			t.Error(err)
 		}
 	})
+	registry := prometheus.NewRegistry()
+	t.Cleanup(func() { checkCalls(t, registry) })
 	functions, err := aws.Open(t.Context(), aws.Options{
+		Metrics:   registry,
 		Namespace: "openfaas-fn", Role: "arn:aws:iam::" + account + ":role/test", Arch: runtime.GOARCH, Memory: 256,
 		Timeout: time.Minute, DeployTimeout: time.Minute, Endpoint: server.URL, Region: region, AccessKey: "test", SecretKey: "test",
 		Packager: m.packager(),
@@ -148,6 +152,30 @@ func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 		t.Fatal(err)
 	}
 	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets}}
+}
+
+// checkCalls compares the calls that were made with the table that the provider's
+// policy is printed from.
+func checkCalls(t *testing.T, registry *prometheus.Registry) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "faas_lambda_aws_calls_total" {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, label := range metric.GetLabel() {
+				labels[label.GetName()] = label.GetValue()
+			}
+			if !aws.Needs(labels["service"], labels["operation"]) {
+				t.Errorf("%s of %s is called, and not in the table of permissions", labels["operation"], labels["service"])
+			}
+		}
+	}
 }
 
 // programs are compiled once for all tests.

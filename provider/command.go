@@ -19,7 +19,7 @@ func command() *cobra.Command {
 		Version:       version,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), upCommand(), packageCommand(), inspectCommand(), rollbackCommand(), layersCommand(), buildCommand(), runCommand(), &cobra.Command{
+	root.AddCommand(serveCommand(), upCommand(), packageCommand(), inspectCommand(), rollbackCommand(), layersCommand(), iamCommand(), doctorCommand(), buildCommand(), runCommand(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version) },
 	})

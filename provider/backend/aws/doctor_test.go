@@ -1,0 +1,106 @@
+package aws
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// illAWS answers what the doctor asks for; ill names what is wrong with it.
+type illAWS struct{ ill string }
+
+func (a illAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	action := r.Form.Get("Action")
+	at := time.Now()
+	if a.ill == "clock" {
+		at = at.Add(-10 * time.Minute)
+	}
+	w.Header().Set("Date", at.UTC().Format(http.TimeFormat))
+	switch {
+	case action == "GetCallerIdentity" && a.ill == "credentials":
+		http.Error(w, "<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>no such key</Message></Error></ErrorResponse>", http.StatusForbidden)
+	case action == "GetCallerIdentity":
+		_, _ = fmt.Fprint(w, "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/provider/i-0</Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>")
+	case action == "SimulatePrincipalPolicy" && r.Form.Get("PolicySourceArn") != "arn:aws:iam::123456789012:role/provider":
+		http.Error(w, "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>", http.StatusNotFound)
+	case action == "SimulatePrincipalPolicy" && a.ill == "simulation":
+		http.Error(w, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>", http.StatusForbidden)
+	case action == "SimulatePrincipalPolicy":
+		_, _ = fmt.Fprint(w, "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>")
+		for i := 1; r.Form.Get(fmt.Sprintf("ActionNames.member.%d", i)) != ""; i++ {
+			name, decision := r.Form.Get(fmt.Sprintf("ActionNames.member.%d", i)), "allowed"
+			if a.ill == "permissions" && name == "lambda:CreateFunction" {
+				decision = "implicitDeny"
+			}
+			_, _ = fmt.Fprintf(w, "<member><EvalActionName>%s</EvalActionName><EvalDecision>%s</EvalDecision></member>", name, decision)
+		}
+		_, _ = fmt.Fprint(w, "</EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>")
+	case strings.HasSuffix(r.URL.Path, "/account-settings/") || strings.HasSuffix(r.URL.Path, "/account-settings"):
+		most := 1000
+		if a.ill == "limits" {
+			most = 10
+		}
+		_, _ = fmt.Fprintf(w, `{"AccountLimit":{"ConcurrentExecutions":%d,"TotalCodeSize":80530636800},"AccountUsage":{"FunctionCount":3,"TotalCodeSize":1048576}}`, most)
+	case strings.Contains(r.URL.Path, "/functions"):
+		_, _ = fmt.Fprint(w, `{"Functions":[]}`)
+	case strings.HasSuffix(r.Header.Get("X-Amz-Target"), "GetAuthorizationToken") && a.ill == "registry":
+		refuse(w, http.StatusBadRequest, "AccessDeniedException", "no")
+	case strings.HasSuffix(r.Header.Get("X-Amz-Target"), "GetAuthorizationToken"):
+		_, _ = fmt.Fprint(w, `{"authorizationData":[]}`)
+	case r.Method == http.MethodHead && a.ill == "bucket":
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	for _, c := range []struct {
+		ill   string // and what is found so
+		state State
+		says  string
+	}{
+		{"", Fine, ""},
+		{"credentials", Broken, "no such key"},
+		{"clock", Broken, "off by -10m"},
+		{"permissions", Warning, "lambda:CreateFunction"},
+		{"simulation", Warning, "AccessDenied"},
+		{"limits", Warning, "10 invocations at once"},
+		{"bucket", Broken, "code does not exist"},
+		{"registry", Warning, "GetAuthorizationToken"},
+		{"execution role", Broken, "lambda_execution_role"},
+	} {
+		t.Run(c.ill, func(t *testing.T) {
+			server := httptest.NewServer(illAWS{c.ill})
+			defer server.Close()
+			o := Options{
+				Namespace: "openfaas-fn", Role: "arn:aws:iam::123456789012:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: "code",
+				DeployTimeout: time.Second, MaxBackoff: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+			}
+			what := c.ill
+			switch what {
+			case "execution role":
+				o.Role = ""
+			case "simulation":
+				what = "permissions"
+			}
+			seen := false
+			for _, f := range Examine(t.Context(), o) {
+				switch {
+				case f.What == what:
+					seen = true
+					if f.State != c.state || !strings.Contains(f.Said+f.Advice, c.says) || f.Advice == "" {
+						t.Errorf("found %+v", f)
+					}
+				case f.State != Fine || f.Advice != "":
+					t.Errorf("found %+v too", f)
+				}
+			}
+			if seen != (c.ill != "") {
+				t.Error("not found")
+			}
+		})
+	}
+}

@@ -1,0 +1,161 @@
+package aws
+
+import (
+	"slices"
+	"strings"
+)
+
+// Policy is an IAM policy document (docs.aws.amazon.com/IAM, "IAM JSON policy
+// reference").
+type Policy struct {
+	Version   string
+	Statement []Statement
+}
+
+// Statement is one of a policy's.
+type Statement struct {
+	Sid       string
+	Effect    string
+	Principal map[string]string `json:",omitempty"`
+	Action    []string
+	Resource  []string                       `json:",omitempty"`
+	Condition map[string]map[string][]string `json:",omitempty"`
+}
+
+const policyVersion = "2012-10-17"
+
+// Place is where a policy is for. What is empty there is any.
+type Place struct {
+	Partition, Region, Account string
+	Bucket                     string // Options.CodeBucket
+	Repository                 string // in ECR
+	Role                       string // ARN that functions run as
+}
+
+func (p Place) withDefaults() Place {
+	for value, fallback := range map[*string]string{&p.Partition: "aws", &p.Region: "*", &p.Account: "*", &p.Repository: "faas-lambda"} {
+		if *value == "" {
+			*value = fallback
+		}
+	}
+	if p.Bucket == "" || p.Bucket == noBucket {
+		p.Bucket = "faas-lambda-" + p.Account + "-" + p.Region
+	}
+	if p.Role == "" {
+		p.Role = "arn:" + p.Partition + ":iam::" + p.Account + ":role/faas-lambda*"
+	}
+	return p
+}
+
+func (p Place) arn(service, resource string) string {
+	return strings.Join([]string{"arn", p.Partition, service, p.Region, p.Account, resource}, ":")
+}
+
+// resources fills in what the table names.
+func (p Place) resources(on string) []string {
+	switch on {
+	case "function":
+		return []string{p.arn("lambda", "function:*")}
+	case "layer":
+		return []string{p.arn("lambda", "layer:faas-lambda-*"), p.arn("lambda", "layer:faas-lambda-*:*")}
+	case "bucket":
+		return []string{"arn:" + p.Partition + ":s3:::" + p.Bucket}
+	case "objects":
+		return []string{"arn:" + p.Partition + ":s3:::" + p.Bucket + "/*"}
+	case "anybucket":
+		return []string{"arn:" + p.Partition + ":s3:::*"}
+	case "topic":
+		return []string{p.arn("sns", "*")}
+	case "rule":
+		return []string{p.arn("events", "rule/*")}
+	case "secret":
+		return []string{p.arn("secretsmanager", "secret:"+secretPrefix+"*")}
+	case "parameter":
+		return []string{p.arn("ssm", "parameter/"+secretPrefix+"*")}
+	case "loggroup":
+		return []string{p.arn("logs", "log-group:*")}
+	case "repository":
+		return []string{p.arn("ecr", "repository/"+p.Repository)}
+	case "self":
+		return []string{"arn:" + p.Partition + ":iam::" + p.Account + ":*"}
+	}
+	return []string{"*"}
+}
+
+// ProviderPolicy returns what the provider has to be allowed, and no more: what
+// it calls, on what it makes. Functions are changed only where they have our tag,
+// which a function that somebody else made has not.
+func ProviderPolicy(p Place) Policy {
+	p = p.withDefaults()
+	out := Policy{Version: policyVersion}
+	at := map[string]int{}
+	for _, n := range table {
+		i, known := at[n.why]
+		if !known {
+			i = len(out.Statement)
+			at[n.why] = i
+			s := Statement{Sid: n.why, Effect: "Allow"}
+			if n.ours {
+				s.Condition = map[string]map[string][]string{"Null": {"aws:ResourceTag/" + tagService: {"false"}}}
+			}
+			out.Statement = append(out.Statement, s)
+		}
+		s := &out.Statement[i]
+		s.Action = append(s.Action, n.permissions()...)
+		s.Resource = append(s.Resource, p.resources(n.on)...)
+	}
+	for i := range out.Statement {
+		s := &out.Statement[i]
+		slices.Sort(s.Action)
+		slices.Sort(s.Resource)
+		s.Action, s.Resource = slices.Compact(s.Action), slices.Compact(s.Resource)
+	}
+	out.Statement = append(out.Statement, Statement{
+		Sid: "GiveFunctionsTheirRole", Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: []string{p.Role},
+		Condition: map[string]map[string][]string{"StringEquals": {"iam:PassedToService": {"lambda.amazonaws.com"}}},
+	})
+	return out
+}
+
+// FunctionPolicy returns what the role of functions has to be allowed: to write
+// their logs, and to read their secrets, which are those of one function or, with
+// none named, those of a namespace. Bodies of requests in S3 need no permission.
+func FunctionPolicy(p Place, function, namespace, store string, secrets []string) Policy {
+	p = p.withDefaults()
+	group := "/aws/lambda/*"
+	if function != "" {
+		group = "/aws/lambda/" + function
+	}
+	out := Policy{Version: policyVersion, Statement: []Statement{{
+		Sid: "WriteLogs", Effect: "Allow", Action: []string{"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
+		Resource: []string{p.arn("logs", "log-group:"+group), p.arn("logs", "log-group:"+group+":*")},
+	}}}
+	if function != "" && len(secrets) == 0 {
+		return out
+	}
+	if function == "" {
+		secrets = []string{"*"}
+	}
+	s := Statement{Sid: "ReadSecrets", Effect: "Allow", Action: []string{"secretsmanager:GetSecretValue"}}
+	if store == ParameterStore {
+		s.Action = []string{"ssm:GetParameter"}
+	}
+	for _, name := range secrets {
+		id := secretKey{namespace, name}.id()
+		if store == ParameterStore {
+			s.Resource = append(s.Resource, p.arn("ssm", "parameter/"+id))
+		} else {
+			// Secrets Manager adds six characters to the name.
+			s.Resource = append(s.Resource, p.arn("secretsmanager", "secret:"+id+"-??????"))
+		}
+	}
+	out.Statement = append(out.Statement, s)
+	return out
+}
+
+// TrustPolicy returns who may take the role of functions: Lambda.
+func TrustPolicy() Policy {
+	return Policy{Version: policyVersion, Statement: []Statement{{
+		Sid: "Lambda", Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: []string{"sts:AssumeRole"},
+	}}}
+}

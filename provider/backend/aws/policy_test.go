@@ -1,0 +1,101 @@
+package aws
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// inSource is how the code names the operations that it calls.
+var inSource = regexp.MustCompile(`\b(lambda|s3|secretsmanager|ssm|sts|iam|ecr|cloudwatch|cloudwatchlogs|eventbridge|scheduler|sns|sqs|resourcegroupstaggingapi)\.([A-Z]\w+)Input\b`)
+
+// TestTheTableIsWhatTheCodeCalls compares both ways.
+func TestTheTableIsWhatTheCodeCalls(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := map[string]bool{"lambda.Invoke": true, "lambda.InvokeWithResponseStream": true} // by requests of our own
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range inSource.FindAllStringSubmatch(string(source), -1) {
+			called[m[1]+"."+m[2]] = true
+		}
+	}
+	listed := map[string]bool{}
+	for _, n := range table {
+		for _, call := range strings.Fields(n.calls) {
+			listed[n.service+"."+call] = true
+			if !called[n.service+"."+call] {
+				t.Errorf("%s.%s is in the table, and nothing calls it", n.service, call)
+			}
+		}
+	}
+	for call := range called {
+		if !listed[call] {
+			t.Errorf("%s is called, and not in the table: add it to policytable.go", call)
+		}
+	}
+	t.Logf("%d operations", len(called))
+}
+
+func TestPolicies(t *testing.T) {
+	place := Place{Region: "eu-central-1", Account: "123456789012", Role: "arn:aws:iam::123456789012:role/fn"}
+	p := ProviderPolicy(place)
+	sids := map[string]bool{}
+	for _, s := range p.Statement {
+		if sids[s.Sid] {
+			t.Errorf("two statements %s", s.Sid)
+		}
+		sids[s.Sid] = true
+		if slices.Contains(s.Resource, "*") && s.Sid != "ListFunctions" && s.Sid != "ListSecrets" && s.Sid != "Triggers" && s.Sid != "Registry" {
+			t.Errorf("%s is about everything", s.Sid)
+		}
+		for _, action := range s.Action {
+			if strings.Contains(action, "*") {
+				t.Errorf("%s allows %s", s.Sid, action)
+			}
+		}
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Managed policies take 6,144 characters (docs.aws.amazon.com/IAM, "IAM and
+	// AWS STS quotas").
+	if len(text) > 6144 {
+		t.Errorf("the policy has %d characters", len(text))
+	}
+	for _, c := range []struct {
+		name, function, store string
+		secrets               []string
+		want                  string
+	}{
+		{"one without secrets", "hello", "", nil, ""},
+		{"one with a secret", "hello", SecretsManager, []string{"key"}, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:faas-lambda/openfaas-fn/key-??????"},
+		{"a parameter", "hello", ParameterStore, []string{"key"}, "arn:aws:ssm:eu-central-1:123456789012:parameter/faas-lambda/openfaas-fn/key"},
+		{"all of a namespace", "", SecretsManager, nil, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:faas-lambda/openfaas-fn/*-??????"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := ""
+			for _, s := range FunctionPolicy(place, c.function, "openfaas-fn", c.store, c.secrets).Statement {
+				if s.Sid == "ReadSecrets" {
+					got = strings.Join(s.Resource, " ")
+				}
+			}
+			if got != c.want {
+				t.Errorf("may read %q, want %q", got, c.want)
+			}
+		})
+	}
+}
