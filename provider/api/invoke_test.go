@@ -203,3 +203,27 @@ func TestClientGoneEndsTheInvocation(t *testing.T) {
 	}
 	<-ended
 }
+
+func TestTheAnswerMayBeginBeforeTheRequestIsRead(t *testing.T) {
+	url := start(t, function{invoke: func(_ context.Context, _ backend.Name, r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(r.Body)}, nil
+	}})
+	for _, size := range []int{0, 1, 100_000, 1 << 20} {
+		body := strings.Repeat("x", size)
+		if got := send(t, "POST", url+"/function/f", body); got.code != 200 || got.body != body {
+			t.Errorf("%d and %d bytes of %d", got.code, len(got.body), size)
+		}
+	}
+}
+
+// TestRequestsThatNobodyReads: what is left of them is not in the way of the next
+// one on the same connection.
+func TestRequestsThatNobodyReads(t *testing.T) {
+	url := start(t, says(200, "ok"))
+	for i := range 60 {
+		body := strings.Repeat("x", []int{0, 10, 5_000, 100_000, 300_000}[i%5])
+		if got := send(t, "POST", url+"/function/f", body); got.code != 200 || got.body != "ok" {
+			t.Fatalf("request %d: %d %q", i, got.code, got.body)
+		}
+	}
+}

@@ -153,7 +153,7 @@ func (p *policy) setSticky(value string) error {
 
 func (p *policy) setBudget(value string) error {
 	p.budget = &limits{}
-	if value == "free-tier" {
+	if value == "free-tier" || value == "true" {
 		*p.budget = limits{freeRequests, freeGBSeconds}
 		return nil
 	}

@@ -106,11 +106,32 @@ func (b *Backend) answer(ctx context.Context, f *function, r *http.Request) (*ht
 		}
 		return &http.Response{StatusCode: f.behaviour.status, Header: header, Body: io.NopCloser(strings.NewReader(f.behaviour.body))}, nil
 	}
+	return echo(r)
+}
+
+// maxEcho bounds a body that is echoed.
+const maxEcho = 100 << 20
+
+// echo answers with the request's body, which it reads to its end first: most
+// clients read no answer before they have sent all of their request, so that
+// both sides would wait for each other.
+func echo(r *http.Request) (*http.Response, error) {
 	header := http.Header{}
 	if t := r.Header.Get("Content-Type"); t != "" {
 		header.Set("Content-Type", t)
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(r.Body)}, nil
+	var body bytes.Buffer
+	if r.ContentLength > 0 && r.ContentLength <= maxEcho {
+		body.Grow(int(r.ContentLength) + bytes.MinRead) // so that reading never grows it
+	}
+	n, err := body.ReadFrom(io.LimitReader(r.Body, maxEcho+1))
+	if err != nil {
+		return nil, fmt.Errorf("read request body: %w", err)
+	}
+	if n > maxEcho {
+		return nil, backend.Errorf(backend.ErrTooLarge, "request body is larger than %d bytes, which is what is echoed", maxEcho)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(&body)}, nil
 }
 
 // proxy sends the request on to a URL: its path is prefixed by that of the URL,
