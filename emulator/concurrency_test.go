@@ -194,13 +194,13 @@ func TestIdleIsBounded(t *testing.T) {
 	version := &live{ID: "1"}
 	var leases []*lease
 	for range 3 {
-		l, err := f.acquire(post{"f", latest}, version, nil, 3)
+		l, _, err := f.acquire(post{"f", latest}, version, nil, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
 		leases = append(leases, l)
 	}
-	_, err := f.acquire(post{"f", latest}, version, nil, 3)
+	_, _, err := f.acquire(post{"f", latest}, version, nil, 3)
 	wantReason(t, err, "ConcurrentInvocationLimitExceeded")
 	for _, l := range leases {
 		f.release(l)

@@ -44,7 +44,11 @@ type execution struct {
 func (s *Server) execute(l *lease, ev event, begin func(sandbox.Response)) outcome {
 	x := &execution{
 		Server: s, lease: l, event: ev, timeout: time.Duration(l.live.Config.Timeout) * time.Second,
-		log: &invocationLog{name: l.name, output: s.output},
+	}
+	if l.instance != nil {
+		x.log = &invocationLog{journal: l.instance.journal}
+	} else {
+		x.log = &invocationLog{journal: s.newJournal(l.post, l.live)}
 	}
 	failure, err := x.run(begin)
 	if err != nil {
@@ -54,6 +58,7 @@ func (s *Server) execute(l *lease, ev event, begin func(sandbox.Response)) outco
 		return outcome{err: err, log: x.log}
 	}
 	x.end(failure)
+	s.measureInvocation(resourceOf(ev.arn), l.version, failure != nil, x.took)
 	return outcome{failure: failure, log: x.log}
 }
 

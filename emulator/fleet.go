@@ -88,8 +88,9 @@ func (f *fleet) squad(at post) *squad {
 }
 
 // acquire takes an idle sandbox of the version, or the right to start one. reserved is the function's own concurrency, nil for none;
-// unreserved is what all functions without share. The lease must be released.
-func (f *fleet) acquire(at post, version *live, reserved *int, unreserved int) (*lease, error) {
+// unreserved is what all functions without share. The lease must be released. It also returns how
+// many leases the function has now.
+func (f *fleet) acquire(at post, version *live, reserved *int, unreserved int) (*lease, int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	q := f.squad(at)
@@ -97,13 +98,13 @@ func (f *fleet) acquire(at post, version *live, reserved *int, unreserved int) (
 	l := &lease{post: at, live: version, provided: q.busy < q.keep}
 	switch {
 	case reserved != nil && f.busy[at.name] >= *reserved:
-		return nil, throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+		return nil, 0, throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
 	case reserved != nil:
 		l.pool = reservedPool
 	case l.provided:
 		l.pool = provisionedPool
 	case f.unreserved >= unreserved:
-		return nil, throttled("ConcurrentInvocationLimitExceeded")
+		return nil, 0, throttled("ConcurrentInvocationLimitExceeded")
 	default:
 		f.unreserved++
 	}
@@ -114,7 +115,7 @@ func (f *fleet) acquire(at post, version *live, reserved *int, unreserved int) (
 		l.instance = q.idle[n-1]
 		q.idle = q.idle[:n-1]
 	}
-	return l, nil
+	return l, f.busy[at.name], nil
 }
 
 // release ends the lease; its sandbox waits for work again if it can.

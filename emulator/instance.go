@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +14,7 @@ type instance struct {
 	post
 	live      *live
 	box       *sandbox.Sandbox
+	journal   *journal
 	log       atomic.Pointer[invocationLog] // of the invocation that runs; nil between
 	idleSince time.Time                     // guarded by fleet.mu
 }
@@ -28,14 +28,14 @@ func (s *Server) newInstance(ctx context.Context, at post, version *live, log *i
 		return nil, fmt.Errorf("start sandbox: %w", ctx.Err())
 	}
 	c := version.Config
-	i := &instance{post: at, live: version}
+	i := &instance{post: at, live: version, journal: log.journal}
 	i.log.Store(log)
 	spec := sandbox.Spec{
 		API: s.handler, Loopback: s.opts.Address,
 		Log: func(line []byte) { s.functionLine(i, line) },
 		Function: sandbox.Function{
 			Name: at.name, Version: at.version, Handler: c.Handler, Region: s.opts.Region, MemoryMB: c.MemorySize, Variables: c.variables(),
-			LogGroup: c.LoggingConfig.LogGroup, LogStream: logStream(at.version), Initialization: initialization,
+			LogGroup: c.LoggingConfig.LogGroup, LogStream: log.journal.stream, Initialization: initialization,
 		},
 	}
 	if err := s.equip(ctx, &spec, version); err != nil {
@@ -67,10 +67,5 @@ func (s *Server) functionLine(i *instance, line []byte) {
 		log.line(line)
 		return
 	}
-	s.output.line(i.name, line)
-}
-
-// logStream names one as Lambda does: date, version, and a number of the sandbox.
-func logStream(version string) string {
-	return time.Now().UTC().Format("2006/01/02") + "/[" + version + "]" + strings.ReplaceAll(newID(), "-", "")
+	i.journal.line(line)
 }

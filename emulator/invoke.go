@@ -142,7 +142,18 @@ func (s *Server) acquire(q ref) (*lease, error) {
 		return nil, err
 	}
 	unreserved := s.opts.Concurrency - s.reserved("") - s.totalProvisioned("", "")
-	return s.fleet.acquire(post{q.name, v.Config.Version}, v.Live, f.Reserved, unreserved)
+	at := post{q.name, v.Config.Version}
+	l, busy, err := s.fleet.acquire(at, v.Live, f.Reserved, unreserved)
+	resource := q.name
+	if q.qualifier != latest {
+		resource += ":" + q.qualifier
+	}
+	if err != nil {
+		s.measure("Throttles", resource, at.version, 1, "Count")
+		return nil, err
+	}
+	s.measure("ConcurrentExecutions", resource, at.version, float64(busy), "Count")
+	return l, nil
 }
 
 // begin runs the invocation to its end whatever becomes of the client. The channel gets the outcome once the sandbox is free again.

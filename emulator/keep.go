@@ -95,7 +95,7 @@ func (s *Server) provision(name string) {
 func (s *Server) ready(at post, version *live) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.initTimeout)
 	defer cancel()
-	log := &invocationLog{name: at.name, output: s.output}
+	log := &invocationLog{journal: s.newJournal(at, version)}
 	i, err := s.newInstance(ctx, at, version, log, sandbox.Provisioned)
 	if err == nil {
 		if _, err = i.box.Boot(ctx); err != nil {

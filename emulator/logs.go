@@ -28,15 +28,14 @@ func (o *output) line(name string, line []byte) {
 
 // invocationLog is the log of one invocation: handed on as it comes, with its end kept.
 type invocationLog struct {
-	name   string
-	output *output
+	journal *journal
 
 	mu   sync.Mutex // guards kept
 	kept bytes.Buffer
 }
 
 func (l *invocationLog) line(line []byte) {
-	l.output.line(l.name, line)
+	l.journal.line(line)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.kept.Write(line)

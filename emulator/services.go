@@ -13,6 +13,8 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/emulator/ecr"
 	"github.com/faas-lambda/faas-lambda/emulator/identity"
+	"github.com/faas-lambda/faas-lambda/emulator/logs"
+	"github.com/faas-lambda/faas-lambda/emulator/metrics"
 	"github.com/faas-lambda/faas-lambda/emulator/s3"
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
 )
@@ -34,6 +36,8 @@ var targets = map[string]string{
 	"AmazonSSM":      "ssm",
 
 	"AmazonEC2ContainerRegistry_V20150921": "ecr",
+	"Logs_20140328":                        "logs",
+	"GraniteServiceVersion20100801":        "monitoring",
 }
 
 func (s *Server) openServices() error {
@@ -50,6 +54,10 @@ func (s *Server) openServices() error {
 		"sts": identity.New(s.opts.Account),
 		"ecr": images.API(),
 	}}
+	lines := logs.New(logs.Options{Account: s.opts.Account, Region: s.opts.Region})
+	s.services.handlers["logs"], s.hooks.logs = lines.API(), lines
+	measured := metrics.New(nil)
+	s.services.handlers["monitoring"], s.hooks.metrics = measured.API(), metricStore{measured}
 	s.hooks.objects = objectStore{objects}
 	s.hooks.registry = ownRegistry{s}
 	return nil
@@ -126,6 +134,22 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(p)
+}
+
+// metricStore is CloudWatch as Lambda writes to it.
+type metricStore struct{ store *metrics.Store }
+
+// Record adds a measurement for the account, the function and what was invoked of it.
+func (m metricStore) Record(v metric) {
+	function := metrics.Dimension{Name: "FunctionName", Value: v.Function}
+	resource := metrics.Dimension{Name: "Resource", Value: v.Resource}
+	sets := [][]metrics.Dimension{nil, {function}, {function, resource}}
+	if v.ExecutedVersion != "" {
+		sets = append(sets, []metrics.Dimension{{Name: "ExecutedVersion", Value: v.ExecutedVersion}, function, resource})
+	}
+	for _, dimensions := range sets {
+		m.store.Record("AWS/Lambda", v.Name, v.At, v.Value, dimensions...)
+	}
 }
 
 // ownRegistry is ECR as Lambda pulls images from it.

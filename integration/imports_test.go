@@ -43,6 +43,8 @@ var mayImport = []struct {
 	{"emulator/image", nil},
 	{"emulator/wire", nil},
 	{"emulator/keep", nil},
+	{"emulator/logs", []string{"emulator/wire"}},
+	{"emulator/metrics", []string{"emulator/wire"}},
 	{"emulator/ecr", []string{"emulator/wire", "emulator/keep"}},
 	{"emulator/identity", []string{"emulator/wire"}},
 	{"emulator/s3", []string{"emulator/wire", "emulator/keep"}},

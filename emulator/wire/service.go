@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,8 +45,11 @@ func (s *Service) Handles(name string) bool { return s.operations[name] != nil }
 
 // ServeHTTP answers a request of any of the protocols.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	p := protocolOf(r)
+	if err := unzip(w, r); err != nil {
+		p.fail(w, Refuse("SerializationException", "%v", err))
+		return
+	}
 	name := Operation(r)
 	handle := s.operations[name]
 	if handle == nil {
@@ -58,6 +62,21 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.answer(w, s.namespace, name, out)
+}
+
+// unzip bounds a request's body, as it comes and, where it is compressed, as it
+// is inside: SDKs compress some (https://smithy.io/2.0/spec/behavior-traits.html#requestcompression-trait).
+func unzip(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	if r.Header.Get("Content-Encoding") != "gzip" {
+		return nil
+	}
+	inside, err := gzip.NewReader(r.Body)
+	if err != nil {
+		return fmt.Errorf("read compressed request: %w", err)
+	}
+	r.Body = http.MaxBytesReader(w, inside, maxRequest)
+	return nil
 }
 
 // Operation is the name of the operation that a request calls, or "" where it is of none of the protocols. It may read a form that is the body.

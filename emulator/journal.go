@@ -1,0 +1,29 @@
+package emulator
+
+import (
+	"strings"
+	"time"
+)
+
+// journal is where the lines of a sandbox go: to the output of the program, and to a stream of CloudWatch Logs.
+type journal struct {
+	name          string // of the function
+	group, stream string
+	output        *output
+	sink          logSink
+}
+
+// newJournal begins a stream for a sandbox of a version.
+func (s *Server) newJournal(at post, version *live) *journal {
+	return &journal{at.name, version.Config.LoggingConfig.LogGroup, logStream(at.version), s.output, s.hooks.logs}
+}
+
+// logStream names one as Lambda does: date, version, and a number of the sandbox.
+func logStream(version string) string {
+	return time.Now().UTC().Format("2006/01/02") + "/[" + version + "]" + strings.ReplaceAll(newID(), "-", "")
+}
+
+func (j *journal) line(line []byte) {
+	j.output.line(j.name, line)
+	j.sink.Put(j.group, j.stream, time.Now(), line)
+}
