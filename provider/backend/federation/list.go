@@ -28,9 +28,17 @@ type answer[T any] struct {
 	err   error
 }
 
+// changeTimeout is how long a change at all children may take at each.
+const changeTimeout = 30 * time.Second
+
 // ask asks all children at once, each bounded by Options.ListTimeout. A child
 // that is down is not asked. The answers are in the order of the children.
 func ask[T any](ctx context.Context, b *Backend, do func(context.Context, *child) (T, error)) []answer[T] {
+	return askWithin(ctx, b, b.opts.ListTimeout, do)
+}
+
+// askWithin is ask with another bound.
+func askWithin[T any](ctx context.Context, b *Backend, within time.Duration, do func(context.Context, *child) (T, error)) []answer[T] {
 	answers := make([]answer[T], len(b.children))
 	var all sync.WaitGroup
 	for i, c := range b.children {
@@ -39,7 +47,7 @@ func ask[T any](ctx context.Context, b *Backend, do func(context.Context, *child
 			continue
 		}
 		all.Go(func() {
-			bounded, cancel := context.WithTimeoutCause(ctx, b.opts.ListTimeout, backend.Errorf(backend.ErrTimeout, "no answer in %s", b.opts.ListTimeout))
+			bounded, cancel := context.WithTimeoutCause(ctx, within, backend.Errorf(backend.ErrTimeout, "no answer in %s", within))
 			defer cancel()
 			answers[i].value, answers[i].err = do(bounded, c)
 			if answers[i].err != nil && bounded.Err() != nil {

@@ -70,7 +70,7 @@ func (b *Backend) DeleteNamespace(ctx context.Context, name string) error {
 // everywhere changes a namespace at all children that have namespaces. It is an
 // error of the kind same only when it is one at all of them.
 func (b *Backend) everywhere(ctx context.Context, doing string, same error, do func(context.Context, backend.NamespaceKeeper) error) error {
-	answers := ask(ctx, b, func(ctx context.Context, c *child) (struct{}, error) {
+	answers := askWithin(ctx, b, changeTimeout, func(ctx context.Context, c *child) (struct{}, error) {
 		if keeper, ok := c.Backend.(backend.NamespaceKeeper); ok {
 			return struct{}{}, do(ctx, keeper)
 		}

@@ -50,7 +50,7 @@ func (b *Backend) keepers(namespace string) map[*child]bool {
 // atKeepers does something at the children that keep secrets.
 func atKeepers[T any](ctx context.Context, b *Backend, namespace string, do func(context.Context, backend.SecretKeeper) (T, error)) []answer[T] {
 	keepers := b.keepers(namespace)
-	answers := ask(ctx, b, func(ctx context.Context, c *child) (T, error) {
+	answers := askWithin(ctx, b, changeTimeout, func(ctx context.Context, c *child) (T, error) {
 		keeper, ok := c.Backend.(backend.SecretKeeper)
 		if !ok || !keepers[c] {
 			var none T
@@ -140,7 +140,7 @@ func (b *Backend) DeleteSecret(ctx context.Context, namespace, name string) erro
 	if user := b.index.user(namespace, name); user != "" {
 		return backend.Errorf(backend.ErrConflict, "secret %q is used by function %s: remove it there first", name, user)
 	}
-	answers := ask(ctx, b, func(ctx context.Context, c *child) (bool, error) {
+	answers := askWithin(ctx, b, changeTimeout, func(ctx context.Context, c *child) (bool, error) {
 		if keeper, ok := c.Backend.(backend.SecretKeeper); ok {
 			return true, keeper.DeleteSecret(ctx, namespace, name)
 		}
