@@ -47,6 +47,8 @@ templates() {
   type -P node >/dev/null || missing+=(nodejs)
   type -P python3 >/dev/null || missing+=(python3)
   ruby -rminitest -e '' 2>/dev/null || missing+=(ruby ruby-minitest)
+  python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+  echo '#include <zlib.h>' | gcc -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev zlib1g-dev)
   [ ${#missing[@]} = 0 ] && return
   apt "${missing[@]}" && return
   echo "the templates are tested with ${missing[*]}: install Debian's packages of these names" >&2

@@ -13,12 +13,15 @@ const nodeVersion = "20"
 
 // Node returns the file of the program node as its project builds it for glibc,
 // from the registry of npm.
-func Node(ctx context.Context, arch string) (string, error) {
+func Node(ctx context.Context, arch string) (string, error) { return NodeOf(ctx, nodeVersion, arch) }
+
+// NodeOf returns it of a major version.
+func NodeOf(ctx context.Context, version, arch string) (string, error) {
 	if arch == "amd64" {
 		arch = "x64"
 	}
-	return kept("node-"+nodeVersion+"-"+arch, func(dir string) (string, error) {
-		if err := run(ctx, dir, "npm", "pack", "--silent", "node-linux-"+arch+"@"+nodeVersion); err != nil {
+	return kept("node-"+version+"-"+arch, func(dir string) (string, error) {
+		if err := run(ctx, dir, "npm", "pack", "--silent", "node-linux-"+arch+"@"+version); err != nil {
 			return "", err
 		}
 		packed, err := filepath.Glob(filepath.Join(dir, "*.tgz"))

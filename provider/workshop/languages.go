@@ -18,8 +18,14 @@ const pythonVersion = "3.13"
 
 // makeGo compiles a static program.
 func makeGo(ctx context.Context, b *build, dir string) ([]files, error) {
+	cgo := "0"
 	if b.args["CGO_ENABLED"] == "1" {
-		return nil, errors.New("CGO_ENABLED=1 links with this machine's libraries instead of the base's: use faas-cli build")
+		// It is linked with this machine's libraries, which those of a base that
+		// somebody chose for it can stand in for.
+		if b.Base == "" || b.Base == noBase || b.Arch != runtime.GOARCH {
+			return nil, errors.New("CGO_ENABLED=1 links with this machine's C library and needs a --base for this machine's processor that has the same or a newer one: or use faas-cli build")
+		}
+		cgo = "1"
 	}
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid="}
 	if hasEvents, err := contains(filepath.Join(dir, "function"), "*.go", goEvents); err != nil {
@@ -27,7 +33,7 @@ func makeGo(ctx context.Context, b *build, dir string) ([]files, error) {
 	} else if hasEvents {
 		args = append(args, "-tags", "events")
 	}
-	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + b.Arch}
+	env := []string{"CGO_ENABLED=" + cgo, "GOOS=linux", "GOARCH=" + b.Arch}
 	for _, name := range []string{"GOFLAGS", "GOPROXY", "GOPRIVATE", "GONOSUMDB"} {
 		if value := b.args[name]; value != "" {
 			env = append(env, name+"="+value)

@@ -135,6 +135,8 @@ rescue IOError
 end
 
 if $PROGRAM_NAME == __FILE__
+  gems = File.join(__dir__, 'gems')
+  Gem.paths = { 'GEM_PATH' => [*Gem.path, gems].join(':') } if Dir.exist?(gems)
   require_relative 'function/handler'
   $stdout.sync = true
   server = TCPServer.new('127.0.0.1', (ENV['http_port'] || 5000).to_i)

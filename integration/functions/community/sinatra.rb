@@ -1,0 +1,4 @@
+# Stands for the server of ruby-http: Sinatra.
+require 'sinatra'
+set :port, 5000
+post('/*') { request.body.read }
