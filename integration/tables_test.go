@@ -13,10 +13,14 @@ var updateTables = flag.Bool("update", false, "write the tables of docs/template
 // tablesFile holds the tables that tests find out, each between two comments.
 const tablesFile = "../docs/templates.md"
 
-// tableOf prints a table and holds it against the one in the document.
-func tableOf(t *testing.T, name, table string) {
+// tableOf prints a table and holds it against the one in the document, unless
+// some of its tests were not asked for.
+func tableOf(t *testing.T, name, table string, cells int) {
 	t.Helper()
 	fmt.Printf("%s\n", table)
+	if strings.Count(table, "works")+strings.Count(table, "fails")+strings.Count(table, " ok |")+strings.Count(table, "FAILED") < cells {
+		return
+	}
 	data, err := os.ReadFile(tablesFile)
 	if err != nil {
 		t.Fatal(err)
