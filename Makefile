@@ -17,7 +17,7 @@ WATCHDOGS       := $(foreach arch,amd64 arm64,provider/bootstraps/bin/fwatchdog-
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-peers test-templates bench fuzz lint fmt tools clean $(BOOTSTRAPS) $(WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-peers test-templates bench load fuzz lint fmt tools clean $(BOOTSTRAPS) $(WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: build ## figures side by side: bootstrap against aws-lambda-go, fwatchdog
 	$(GO) test -run '^$$' -bench Invoke -benchtime 20x ./bootstrap/loop
 	PEERS=$(if $(PEERS),$(abspath $(PEERS))) $(GO) test -run '^$$' -bench 'Hop|Fork' -benchtime 20x ./watchdog ./watchdog/fwatchdog
 	@$(GO) run ./integration/bench -bin bin
+
+load: build ## load `faas-lambda up`: CLIENTS (1000) at a time for LASTING (1m), bodies of all sizes; no error but 429, memory that does not grow
+	@$(GO) run ./integration/bench -bin bin -load -clients $${CLIENTS:-1000} -lasting $${LASTING:-1m}
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@for pkg in $$($(GO) list ./...); do \

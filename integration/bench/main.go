@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -19,10 +20,24 @@ func main() {
 		os.Exit(measureChild(os.Args[2:]))
 	}
 	bin := flag.String("bin", "bin", "directory of the built programs")
+	hop := flag.Bool("hop", false, "measure the provider's hop alone")
+	load := flag.Bool("load", false, "load the provider instead, and look for errors and memory that grows")
+	clients := flag.Int("clients", 1000, "of the load, at a time")
+	lasting := flag.Duration("lasting", time.Minute, "how long the load lasts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	programs, err := filepath.Abs(*bin)
+	if err == nil && *load {
+		err = loading(ctx, programs, *clients, *lasting, os.Stdout)
+		exit(err)
+	}
+	if err == nil {
+		err = hopping(ctx, programs, os.Stdout)
+	}
+	if *hop {
+		exit(err)
+	}
 	if err == nil {
 		err = starting(ctx, os.Stdout)
 	}
@@ -32,8 +47,14 @@ func main() {
 	if err == nil {
 		err = federating(ctx, programs, os.Stdout)
 	}
+	exit(err)
+}
+
+// exit ends the program.
+func exit(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }

@@ -59,6 +59,8 @@ func imagePNG(w http.ResponseWriter, _ *http.Request) {
 
 // echo answers the request's body and content type.
 func echo(w http.ResponseWriter, r *http.Request) {
+	// net/http throws away what was not read of a request when the answer begins.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 	_, _ = io.Copy(w, r.Body)
 }
