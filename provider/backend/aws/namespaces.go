@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -194,130 +192,4 @@ func (b *Backend) place(ns types.FunctionNamespace) AccountOptions {
 		}
 	}
 	return key
-}
-
-// checkNamespace refuses names and annotations that cannot be used.
-func checkNamespace(ns types.FunctionNamespace) error {
-	if !namespaceName.MatchString(ns.Name) {
-		return backend.Errorf(backend.ErrInvalid, "namespace %q: want lower case letters, digits and -, at most 63", ns.Name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(ns.Annotations)) {
-		value, err := ns.Annotations[name], error(nil)
-		var to string
-		switch name {
-		case namespaceAssume, namespaceRole:
-			err = arnOf(value, &to, "iam")
-		case namespaceRegion:
-			err = match(value, &to, regionName, "a region such as eu-west-1")
-		default:
-			if strings.HasPrefix(name, annotationPrefix) {
-				err = fmt.Errorf("not known: want %s, %s or %s", namespaceAssume, namespaceRegion, namespaceRole)
-			}
-		}
-		if err != nil {
-			return backend.Errorf(backend.ErrInvalid, "namespace %s: annotation %s=%q: %w", ns.Name, name, value, err)
-		}
-	}
-	return nil
-}
-
-// CreateNamespace implements backend.NamespaceKeeper.
-func (b *Backend) CreateNamespace(ctx context.Context, ns types.FunctionNamespace) error {
-	if err := checkNamespace(ns); err != nil {
-		return err
-	}
-	if _, configured := b.opts.Accounts[ns.Name]; configured || ns.Name == b.opts.Namespace {
-		return backend.Errorf(backend.ErrExists, "namespace %s already exists", ns.Name)
-	}
-	return b.putNamespace(ctx, ns, false)
-}
-
-// UpdateNamespace implements backend.NamespaceKeeper. The functions of a
-// namespace cannot be moved to another account.
-func (b *Backend) UpdateNamespace(ctx context.Context, ns types.FunctionNamespace) error {
-	if err := checkNamespace(ns); err != nil {
-		return err
-	}
-	b.forgetNamespaces()
-	old, err := b.Namespace(ctx, ns.Name)
-	if err != nil {
-		return err
-	}
-	was, is := b.place(old), b.place(ns)
-	if was.AssumeRole != is.AssumeRole || was.Region != is.Region {
-		if ns.Name == b.opts.Namespace {
-			return backend.Errorf(backend.ErrInvalid, "update namespace %s: the account of the default namespace is the provider's own, or set by its configuration", ns.Name)
-		}
-		if err := b.empty(ctx, "move namespace "+ns.Name+" to another account or region", ns.Name); err != nil {
-			return err
-		}
-	}
-	return b.putNamespace(ctx, ns, true)
-}
-
-func (b *Backend) putNamespace(ctx context.Context, ns types.FunctionNamespace, overwrite bool) error {
-	value, err := json.Marshal(storedNamespace{ns.Labels, ns.Annotations})
-	if err != nil {
-		return fmt.Errorf("encode namespace %s: %w", ns.Name, err)
-	}
-	defer b.forgetNamespaces()
-	_, err = b.ssm.PutParameter(ctx, &ssm.PutParameterInput{
-		Name: aws.String(namespacePath + ns.Name), Value: aws.String(string(value)), Type: ssmtypes.ParameterTypeString,
-		Tier: ssmtypes.ParameterTierIntelligentTiering, Overwrite: &overwrite,
-		Description: aws.String("Namespace of OpenFaaS functions, kept by faas-lambda"),
-	})
-	var exists *ssmtypes.ParameterAlreadyExists
-	if errors.As(err, &exists) {
-		return backend.Errorf(backend.ErrExists, "namespace %s already exists", ns.Name)
-	}
-	return awsError("write namespace "+ns.Name, err)
-}
-
-// DeleteNamespace implements backend.NamespaceKeeper.
-func (b *Backend) DeleteNamespace(ctx context.Context, name string) error {
-	doing := "delete namespace " + name
-	if name == b.opts.Namespace {
-		return backend.Errorf(backend.ErrConflict, "%s: it is the default one", doing)
-	}
-	if _, configured := b.opts.Accounts[name]; configured {
-		return backend.Errorf(backend.ErrConflict, "%s: it is part of the provider's configuration", doing)
-	}
-	b.forgetNamespaces()
-	if _, err := b.Namespace(ctx, name); err != nil {
-		return err
-	}
-	if err := b.empty(ctx, doing, name); err != nil {
-		return err
-	}
-	secrets, err := b.Secrets(ctx, name)
-	if err != nil && !noIndex[codeOf(err)] {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	if n := len(secrets); n > 0 {
-		return backend.Errorf(backend.ErrConflict, "%s: %d secrets are in it, %s among them: delete them first", doing, n, secrets[0].Name)
-	}
-	defer b.forgetNamespaces()
-	_, err = b.ssm.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(namespacePath + name)})
-	var gone *ssmtypes.ParameterNotFound
-	if errors.As(err, &gone) {
-		return backend.Errorf(backend.ErrNotFound, "namespace %s not found", name)
-	}
-	return awsError(doing, err)
-}
-
-// empty makes sure that there are no functions in a namespace.
-func (b *Backend) empty(ctx context.Context, doing, namespace string) error {
-	a, err := b.accountOf(ctx, namespace)
-	if err != nil {
-		return err
-	}
-	a.listing.expire()
-	functions, err := b.List(ctx, namespace)
-	if err != nil {
-		return err
-	}
-	if n := len(functions); n > 0 {
-		return backend.Errorf(backend.ErrConflict, "%s: %d functions are in it, %s among them: delete them first", doing, n, functions[0].Name)
-	}
-	return nil
 }
