@@ -65,7 +65,7 @@ docker-archive:FILE.`,
 // packageGC is Go's GOGC for making one package: little is live and much passes
 // through, so that collecting more often costs nothing that can be measured and
 // keeps a large image from taking more memory than a small one.
-const packageGC = 40
+const packageGC = 20
 
 // pack makes the package and puts it where it was asked for, all of it or
 // nothing: a file that is there already is replaced at once or not at all.
