@@ -37,6 +37,7 @@ var mayImport = []struct {
 	{"layers/relocate/ldso", []string{"layers/relocate/elfedit"}},
 	{"layers/relocate", []string{"layers", "layers/relocate/..."}},
 	{"layers/cut", []string{"layers"}},
+	{"layers/managed", []string{"layers"}},
 	{"layers/push", []string{"layers"}},
 	{"layers/bundle", []string{"layers", "layers/cache", "layers/press", "bootstrap/launch"}},
 	{"emulator/sandbox", nil},

@@ -186,7 +186,7 @@ var programs = sync.OnceValues(func() (map[string][]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := map[string][]byte{}
-	for name, pkg := range map[string]string{"bootstrap": "../bootstrap", "cat": "./testdata/cat"} {
+	for name, pkg := range map[string]string{"bootstrap": "../bootstrap", "cat": "./testdata/cat", "handler": "./testdata/handler"} {
 		cmd := exec.CommandContext(context.Background(), "go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, name), pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 		if said, err := cmd.CombinedOutput(); err != nil {

@@ -29,8 +29,13 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/config"
 )
 
-// stacked is an image of several layers, each a set of files.
+// stacked is an image of several layers, each a set of files, with a watchdog.
 func stacked(t *testing.T, files ...map[string][]byte) string {
+	t.Helper()
+	return stackedAs(t, v1.Config{Env: []string{"PATH=/usr/bin:/bin", "fprocess=cat"}, Cmd: []string{"fwatchdog"}, WorkingDir: "/home/app"}, files...)
+}
+
+func stackedAs(t *testing.T, as v1.Config, files ...map[string][]byte) string {
 	t.Helper()
 	image := empty.Image
 	for _, set := range files {
@@ -56,9 +61,7 @@ func stacked(t *testing.T, files ...map[string][]byte) string {
 			t.Fatal(err)
 		}
 	}
-	image, err := mutate.ConfigFile(image, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, RootFS: rootFS(t, image), Config: v1.Config{
-		Env: []string{"PATH=/usr/bin:/bin", "fprocess=cat"}, Cmd: []string{"fwatchdog"}, WorkingDir: "/home/app",
-	}})
+	image, err := mutate.ConfigFile(image, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, RootFS: rootFS(t, image), Config: as})
 	if err != nil {
 		t.Fatal(err)
 	}

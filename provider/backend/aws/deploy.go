@@ -102,6 +102,9 @@ func (b *Backend) prepare(ctx context.Context, p *plan, current *found) (code, e
 		b.log.InfoContext(ctx, "type of package was chosen", "function", p.name.String(), "type", pkg.Type, "reason", p.reason)
 	}
 	p.packed = pkg.Type
+	if err := p.takeRuntime(pkg); err != nil {
+		return code{}, err
+	}
 	if p.timeout, err = timeout(d.EnvVars, pkg.Env, b.opts.Timeout); err != nil {
 		return code{}, err
 	}

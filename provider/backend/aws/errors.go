@@ -13,6 +13,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/layers/bundle"
 	"github.com/faas-lambda/faas-lambda/layers/flatten"
 	"github.com/faas-lambda/faas-lambda/layers/image"
+	"github.com/faas-lambda/faas-lambda/layers/managed"
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
@@ -122,7 +123,7 @@ var unusable = []error{
 	flatten.ErrUnsafePath, flatten.ErrLink, flatten.ErrLimit, flatten.ErrDigest, flatten.ErrCorrupt,
 	relocate.ErrUnmovable, relocate.ErrNoProgram, relocate.ErrFormat, relocate.ErrMachine, relocate.ErrNoProcess, relocate.ErrNoCommand,
 	relocate.ErrFormat, relocate.ErrDir, relocate.ErrDir,
-	bundle.ErrTooLarge, bundle.ErrReserved,
+	bundle.ErrTooLarge, bundle.ErrReserved, managed.ErrElsewhere, managed.ErrHandler,
 }
 
 // imageError gives an error of the build half its kind. An image that does not

@@ -14,6 +14,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/layers/bundle"
 	"github.com/faas-lambda/faas-lambda/layers/flatten"
 	"github.com/faas-lambda/faas-lambda/layers/image"
+	"github.com/faas-lambda/faas-lambda/layers/managed"
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
 )
 
@@ -117,6 +118,9 @@ func (p *Packager) inspect(ctx context.Context, spec PackageSpec, img *image.Ima
 		options.Facts = kept.Facts()
 	}
 	in := bundle.Package{Image: img.Digest, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept}
+	if base, own := managed.Detect(flat.Tree, img.Config, img.Layers()); own {
+		return found, found.expectManaged(ctx, flat, base, img, in)
+	}
 	tree := flat.Tree
 	moved, err := relocate.Relocate(flat.Tree, img.Config, options)
 	switch {
@@ -169,6 +173,33 @@ func (i *Inspection) expectZip(ctx context.Context, moved *relocate.Result, in b
 	return err
 }
 
+// expectManaged is for what stands on one of Lambda's own bases.
+func (i *Inspection) expectManaged(ctx context.Context, flat *flatten.Result, base managed.Base, img *image.Image, in bundle.Package) error {
+	packed, err := packManaged(ctx, flat, base, img, in)
+	if err != nil {
+		return err
+	}
+	in.Tree = packed.Tree
+	sum, err := bundle.WritePart(ctx, io.Discard, in)
+	if err != nil && needsImage(err) == nil {
+		return err
+	}
+	i.Env = packed.Env
+	i.Expected = ExpectedPackage{
+		Type: PackageZip, Reason: managedReason(base), Runtime: base.Runtime, Handler: packed.Handler,
+		Files: sum.Files, Dirs: sum.Dirs, Symlinks: sum.Symlinks, Unzipped: sum.Unzipped, Zipped: sum.Zipped, SHA256: sum.SHA256,
+	}
+	if err != nil {
+		i.Expected.count(packed.Tree)
+		i.Unmoved = append(i.Unmoved, Problem{Path: "the whole package", Reason: err.Error()})
+	}
+	for _, l := range append(slices.Clone(flat.LeftOut), packed.LeftOut...) {
+		i.LeftOut = append(i.LeftOut, Problem(l))
+	}
+	i.weigh(packed.Tree, flat, img)
+	return nil
+}
+
 // expectImage is for what cannot be moved.
 func (i *Inspection) expectImage(flat *flatten.Result, img *image.Image, options relocate.Options, reason error) error {
 	stayed, err := relocate.Stay(flat.Tree, img.Config, options)
@@ -207,9 +238,12 @@ func (i *Inspection) weigh(tree *layers.Tree, flat *flatten.Result, img *image.I
 		if e.Type != layers.File {
 			continue
 		}
-		layer := ""
-		if original, ok := flat.Tree.Get(e.Path); ok {
-			layer = layerOf(original)
+		layer := layerOf(e)
+		if original, ok := flat.Tree.Get(e.Path); ok && !strings.HasPrefix(layer, "sha256:") {
+			layer = layerOf(original) // it was changed
+		}
+		if !strings.HasPrefix(layer, "sha256:") {
+			layer = "" // it was made here
 		}
 		kept[layer] += e.Size
 		i.Largest = append(i.Largest, LargeFile{Path: e.Path, Bytes: e.Size, Layer: layer})

@@ -117,9 +117,9 @@ func rawPayload(data []byte, more bool, limit int, free func()) (sent, error) {
 	err := error(nil)
 	switch {
 	case more || len(data) > limit:
-		err = backend.Errorf(backend.ErrTooLarge, "the request's body is longer than the %d bytes that Lambda takes, and functions that were not deployed here get theirs directly only", limit)
+		err = backend.Errorf(backend.ErrTooLarge, "the request's body is longer than the %d bytes that Lambda takes, and functions without our bootstrap get theirs directly only", limit)
 	case len(data) > 0 && !json.Valid(data):
-		err = backend.Errorf(backend.ErrInvalid, "the request's body is not JSON, the one thing that functions take that were not deployed here")
+		err = backend.Errorf(backend.ErrInvalid, "the request's body is not JSON, the one thing that functions without our bootstrap take")
 	}
 	if err != nil {
 		free()

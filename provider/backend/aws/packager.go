@@ -13,6 +13,7 @@ import (
 	layercache "github.com/faas-lambda/faas-lambda/layers/cache"
 	"github.com/faas-lambda/faas-lambda/layers/flatten"
 	"github.com/faas-lambda/faas-lambda/layers/image"
+	"github.com/faas-lambda/faas-lambda/layers/managed"
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
 )
 
@@ -69,6 +70,8 @@ type Package struct {
 	LeftOut []layers.LeftOut // what of the image is not in the package
 	Summary bundle.Summary   // of a zip
 	Top     bundle.Layer     // of an image
+	Runtime string           // Lambda's own, when the image is made for it; empty means bootstrap's
+	Handler string           // for Runtime
 	Parts   []LayerPackage   // of PackageLayers: its Lambda layers, in the order in which they are unpacked
 }
 
@@ -163,10 +166,15 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 		options.Facts = kept.Facts()
 	}
 	in := bundle.Package{Image: img.Digest, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept}
-	switch spec.Type {
-	case PackageImage:
+	base, own := managed.Detect(flat.Tree, img.Config, img.Layers())
+	switch {
+	case own && spec.Type == PackageImage:
+		return Package{}, fmt.Errorf("%w: it runs a handler on Lambda's own base: deploy it as a zip, or start it by a watchdog", bundle.ErrReserved)
+	case own:
+		pkg, err = writeManaged(ctx, w, flat, base, img, in)
+	case spec.Type == PackageImage:
 		pkg, err = writeTop(ctx, w, flat, img, options, in)
-	case PackageLayers:
+	case spec.Type == PackageLayers:
 		pkg, err = p.writeLayered(ctx, w, flat, spec, img, options, in)
 	default:
 		pkg, err = writeZip(ctx, w, flat, img, options, in)

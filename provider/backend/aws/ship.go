@@ -43,7 +43,7 @@ func (b *Backend) ship(ctx context.Context, p plan, spec PackageSpec, pkg Packag
 		uri, digest, err := b.shipImage(ctx, p.account, spec, pkg)
 		return code{imageURI: uri, sha256: strings.TrimPrefix(digest, "sha256:"), packageType: lambdatypes.PackageTypeImage}, err
 	}
-	c := code{sha256: pkg.Summary.SHA256, packageType: lambdatypes.PackageTypeZip}
+	c := code{sha256: pkg.Summary.SHA256, runtime: pkg.Runtime, handler: pkg.Handler, packageType: lambdatypes.PackageTypeZip}
 	var err error
 	if c.layers, err = b.shipLayers(ctx, p, pkg); err != nil {
 		return code{}, err

@@ -12,7 +12,7 @@ type target struct {
 	account   *account
 	function  string // name in Lambda
 	qualifier string // empty for the unpublished function
-	adopted   bool   // made by somebody else: it knows nothing of our envelope
+	adopted   bool   // it knows nothing of our envelope: made by somebody else, or for a runtime of Lambda's
 }
 
 // doing is what errors begin with.
@@ -32,7 +32,7 @@ func (b *Backend) target(ctx context.Context, name backend.Name) (target, error)
 }
 
 func (f *found) target() target {
-	return target{name: f.name, account: f.account, function: f.function(), qualifier: f.qualifier(), adopted: f.adopted}
+	return target{name: f.name, account: f.account, function: f.function(), qualifier: f.qualifier(), adopted: f.adopted || native(f.config)}
 }
 
 // qualifier is what invocations of the function name beside it: its published
