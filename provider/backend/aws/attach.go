@@ -124,7 +124,7 @@ func (b *Backend) setConcurrency(ctx context.Context, at attachment) error {
 	if !at.late && at.differs(func(b belongings) any { return b.reserved }) {
 		return at.reserve(ctx)
 	}
-	if at.late && at.want.provisioned > 0 && at.differs(func(b belongings) any { return b.provisioned }) {
+	if at.late && !shrinks && at.want.provisioned > 0 && at.differs(func(b belongings) any { return b.provisioned }) {
 		return at.provision(ctx)
 	}
 	return nil
