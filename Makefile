@@ -17,7 +17,7 @@ WATCHDOGS       := $(foreach arch,amd64 arm64,provider/bootstraps/bin/fwatchdog-
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-peers test-templates bench load fuzz lint fmt tools clean $(BOOTSTRAPS) $(WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-peers test-templates test-rust bench load fuzz lint fmt tools clean $(BOOTSTRAPS) $(WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ test-peers: build ## run the cases of faas-cli and the watchdogs with the real p
 test-templates: build tools ## run the community's templates, unmodified: make test-templates TEMPLATES=DIR
 	@test -n "$(TEMPLATES)" || { echo "usage: make test-templates TEMPLATES=DIR, where DIR holds clones of openfaas/templates, golang-http-template, python-flask-template and ruby-http"; exit 2; }
 	TEMPLATES=$(abspath $(TEMPLATES)) $(GO) test -count=1 -v -run TestCommunityTemplates ./integration
+
+test-rust: build ## test the template rust-lambda, build its function and send it an event; needs cargo
+	cd templates/template/rust-lambda && cargo test --quiet
+	bin/faas-lambda run templates/template/rust-lambda --sample url --times 2
 
 bench: build ## figures side by side: bootstrap against aws-lambda-go, fwatchdog against of-watchdog (PEERS=DIR), packaging against skopeo + umoci + zip
 	@integration/tools.sh bench

@@ -82,6 +82,33 @@ func program(name, static string) ([]files, error) {
 	return []files{l}, nil
 }
 
+// makeRust compiles a static program: with musl where its target is installed,
+// else with glibc's own archive.
+func makeRust(ctx context.Context, b *build, dir string) ([]files, error) {
+	cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[b.Arch]
+	target := cpu + "-unknown-linux-musl"
+	if out, err := exec.CommandContext(ctx, "rustc", "--print", "target-libdir", "--target", target).Output(); err != nil || !exists(strings.TrimSpace(string(out))) {
+		target = cpu + "-unknown-linux-gnu"
+	}
+	env := []string{"RUSTFLAGS=-C target-feature=+crt-static -C strip=symbols --remap-path-prefix=" + dir + "=/build"}
+	args := []string{"build", "--release", "--target", target}
+	if hasEvents, err := contains(filepath.Join(dir, "function", "src"), "*.rs", rustEvents); err != nil {
+		return nil, err
+	} else if hasEvents {
+		args = append(args, "--features", "events")
+	}
+	if exists(filepath.Join(b.Template, "Cargo.lock")) {
+		args = append(args, "--locked")
+	}
+	if err := b.command(ctx, dir, env, "cargo", args...); err != nil {
+		return nil, err
+	}
+	return program(filepath.Join(dir, "target", target, "release", "handler"), filepath.Join(dir, "function", "static"))
+}
+
+// rustEvents is the second form of a handler.
+var rustEvents = regexp.MustCompile(`(?m)^pub fn handle_event\b`)
+
 // makeNode installs what package.json names, for the image's processor.
 func makeNode(ctx context.Context, b *build, dir string) ([]files, error) {
 	function := filepath.Join(dir, "function")

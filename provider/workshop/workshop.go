@@ -58,6 +58,7 @@ type build struct {
 // recipes are the templates that can be built, by their names.
 var recipes = map[string]recipe{
 	"go-lambda":     {base: scratch, make: makeGo, env: []string{"fprocess=./handler", "upstream_url=http://127.0.0.1:8082"}},
+	"rust-lambda":   {base: scratch, make: makeRust, env: []string{"fprocess=./handler", "upstream_url=http://127.0.0.1:8082"}},
 	"node-lambda":   {base: lambdaBase("nodejs", "NODE_VERSION", "22"), make: makeNode, env: []string{"fprocess=node index.js", "upstream_url=http://127.0.0.1:3000"}},
 	"python-lambda": {base: lambdaBase("python", "PYTHON_VERSION", pythonVersion), make: makePython, env: []string{"fprocess=python3 index.py", "upstream_url=http://127.0.0.1:5000", "PYTHONPATH=/home/app/packages"}},
 	"ruby-lambda":   {base: lambdaBase("ruby", "RUBY_VERSION", "3.4"), make: makeRuby, env: []string{"fprocess=ruby index.rb", "upstream_url=http://127.0.0.1:5000"}},
