@@ -83,10 +83,49 @@ func TestPeerFaasCLI(t *testing.T) {
 	})
 	t.Run("invoke a missing function", func(t *testing.T) { run(t, []byte("x"), 1, "invoke", "nobody") })
 	t.Run("describe a missing function", func(t *testing.T) { run(t, nil, 1, "describe", "nobody") })
+	t.Run("logs", func(t *testing.T) {
+		contains(t, saidEventually(t, func() string { return run(t, nil, 0, "logs", "peer", "--tail=false") }, "page for /"), "page for /")
+		if said := run(t, nil, 0, "logs", "peer", "--tail=false", "--lines", "1", "--since", "1h"); strings.Count(strings.TrimSpace(said), "\n") > 0 {
+			t.Errorf("more than a line: %s", said)
+		}
+	})
+	t.Run("ready", func(t *testing.T) { run(t, nil, 0, "ready", "peer") })
+	t.Run("secrets", func(t *testing.T) {
+		run(t, []byte("v1"), 0, "secret", "create", "peer-key")
+		contains(t, run(t, []byte("v1"), 0, "secret", "create", "peer-key"), "exists") // which faas-cli takes for success
+		contains(t, run(t, nil, 0, "secret", "list"), "peer-key")
+		run(t, []byte("v2"), 0, "secret", "update", "peer-key")
+		run(t, nil, 1, "deploy", "--name", "peer2", "--image", web, "--secret", "peer-missing")
+		run(t, nil, 0, "deploy", "--name", "peer2", "--image", web, "--secret", "peer-key")
+		contains(t, run(t, nil, 0, "describe", "peer2"), "peer-key")
+		run(t, nil, 0, "remove", "peer2")
+		run(t, nil, 0, "secret", "remove", "peer-key")
+	})
+	t.Run("namespaces", func(t *testing.T) {
+		run(t, nil, 0, "namespace", "create", "peer-ns")
+		contains(t, run(t, nil, 0, "namespace", "list"), "peer-ns")
+		run(t, nil, 0, "namespace", "update", "peer-ns", "--label", "a=b")
+		contains(t, run(t, nil, 0, "namespace", "get", "peer-ns"), "a: b")
+		run(t, nil, 0, "deploy", "--name", "peer3", "--image", web, "--namespace", "peer-ns")
+		contains(t, run(t, []byte("x"), 0, "invoke", "peer3", "--namespace", "peer-ns"), "Hello, x!")
+		run(t, nil, 0, "remove", "peer3", "--namespace", "peer-ns")
+		run(t, nil, 0, "namespace", "remove", "peer-ns")
+	})
 	t.Run("remove", func(t *testing.T) { run(t, nil, 0, "remove", "peer") })
 	t.Run("remove a missing function", func(t *testing.T) {
 		contains(t, run(t, nil, 1, "remove", "peer"), "peer")
 	})
+}
+
+// saidEventually asks until what comes has a part, for what arrives late.
+func saidEventually(t *testing.T, ask func() string, part string) string {
+	t.Helper()
+	var said string
+	eventually(t, part, func() bool {
+		said = ask()
+		return strings.Contains(said, part)
+	})
+	return said
 }
 
 // brief cuts what a peer printed to what a log can show.

@@ -32,9 +32,40 @@ var faasCLIRequests = []struct {
 	{"describe", "GET /system/function/replayed?usage=1 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev\r\nAuthorization: Basic {auth}\r\nAccept-Encoding: gzip\r\n\r\n", "", 200, `"availableReplicas":1`},
 	{"invoke", "POST /function/replayed.openfaas-fn HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev (openfaas; linux; amd64)\r\nContent-Length: {length}\r\nContent-Type: text/plain\r\nAccept-Encoding: gzip\r\n\r\n", "world\n", 200, "<h1>Hello, world\n!</h1>\n"},
 	{"invoke --query --header --method", "PUT /function/replayed.openfaas-fn?a=1 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev (openfaas; linux; amd64)\r\nContent-Length: {length}\r\nContent-Type: application/json\r\nX-One: 1\r\nAccept-Encoding: gzip\r\n\r\n", "{}", 200, "<h1>Hello, {}!</h1>\n"},
+	{"ready", cliAsks("GET", "/system/function/replayed?usage=1", cliAgent), "", 200, `"availableReplicas":1`},
+	{"logs --tail=false --lines 5", cliAsks("GET", "/system/logs?follow=false&name=replayed&tail=5", cliAgent), "", 200, ""},
+	{"logs --tail=false --since 10m", cliAsks("GET", "/system/logs?follow=false&name=replayed&since=2026-11-24T05%3A15%3A03Z&tail=-1", cliAgent), "", 200, ""},
+	{"logs, missing", cliAsks("GET", "/system/logs?follow=false&name=nobody&tail=-1", cliAgent), "", 404, "nobody"},
+	{"secret create --from-file", cliSends("POST", "/system/secrets", cliAgent), `{"name":"replayed-key","value":"v","rawValue":"dgo="}`, 201, ""},
+	{"secret create, again", cliSends("POST", "/system/secrets", cliAgent), `{"name":"replayed-key","value":"v","rawValue":"dgo="}`, 409, "replayed-key"},
+	{"secret update", cliSends("PUT", "/system/secrets", cliAgent), `{"name":"replayed-key","value":"v2"}`, 202, ""},
+	{"secret list", cliAsks("GET", "/system/secrets", cliAgent), "", 200, `{"name":"replayed-key","namespace":"openfaas-fn"}`},
+	{"secret remove", cliSends("DELETE", "/system/secrets", cliAgent), `{"name":"replayed-key"}`, 202, ""},
+	{"secret remove, missing", cliSends("DELETE", "/system/secrets", cliAgent), `{"name":"replayed-key"}`, 404, "replayed-key"},
+	{"namespace create", cliSends("POST", "/system/namespace/", sdkAgent), `{"name":"replayed-ns","annotations":{"openfaas":"1"},"labels":{"openfaas":"1"}}`, 201, ""},
+	{"namespace get", cliAsks("GET", "/system/namespace/replayed-ns", sdkAgent), "", 200, `"replayed-ns"`},
+	{"namespace update", cliSends("PUT", "/system/namespace/replayed-ns", sdkAgent), `{"name":"replayed-ns","annotations":{"openfaas":"1"},"labels":{"a":"b","openfaas":"1"}}`, 202, ""},
+	{"list -n", cliAsks("GET", "/system/functions?namespace=replayed-ns", cliAgent), "", 200, "[]"},
+	{"namespace remove", cliSends("DELETE", "/system/namespace/replayed-ns", sdkAgent), `{"name":"replayed-ns","labels":{"openfaas":"1"}}`, 202, ""},
+	{"namespace get, missing", cliAsks("GET", "/system/namespace/replayed-ns", sdkAgent), "", 404, "replayed-ns"},
 	{"remove", "DELETE /system/functions HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev\r\nContent-Length: {length}\r\nAuthorization: Basic {auth}\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n\r\n", `{"functionName":"replayed"}`, 202, ""},
 	{"remove, missing", "DELETE /system/functions HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev\r\nContent-Length: {length}\r\nAuthorization: Basic {auth}\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n\r\n", `{"functionName":"replayed"}`, 404, "replayed"},
 	{"describe, missing", "GET /system/function/replayed?usage=1 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev\r\nAuthorization: Basic {auth}\r\nAccept-Encoding: gzip\r\n\r\n", "", 404, "replayed"},
+}
+
+// How faas-cli names itself, and how the SDK that it uses for namespaces does.
+const (
+	cliAgent = "faas-cli/dev"
+	sdkAgent = "openfaas-go-sdk"
+)
+
+// cliAsks is a recorded request without a body, cliSends one with JSON.
+func cliAsks(method, path, agent string) string {
+	return method + " " + path + " HTTP/1.1\r\nHost: {host}\r\nUser-Agent: " + agent + "\r\nAuthorization: Basic {auth}\r\nAccept-Encoding: gzip\r\n\r\n"
+}
+
+func cliSends(method, path, agent string) string {
+	return method + " " + path + " HTTP/1.1\r\nHost: {host}\r\nUser-Agent: " + agent + "\r\nContent-Length: {length}\r\nAuthorization: Basic {auth}\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n\r\n"
 }
 
 const deployBody = `{"service":"replayed","image":"{image}","envProcess":"./handler","envVars":{"greeting":"hi"},"labels":{"a":"b"},"annotations":{"c":"d"},"limits":{"memory":"128Mi"}}`
