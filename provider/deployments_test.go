@@ -118,6 +118,10 @@ func TestDeploymentsAreVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	serves("6")
+	d.Service = "g"
+	if err := b.Deploy(t.Context(), d); !errors.Is(err, backend.ErrInvalid) {
+		t.Errorf("rollback of a function that is not there, by annotation: %v", err)
+	}
 	out.Reset()
 	if err := listDeployments(t.Context(), b, name, &out); err != nil || strings.Count(out.String(), "\n") != 5 || strings.Count(out.String(), "yes") != 1 {
 		t.Errorf("%v\n%s", err, out.String())

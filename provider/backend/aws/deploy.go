@@ -45,7 +45,10 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 	if err != nil && !(missing && create) {
 		return err
 	}
-	if p.rollback != "" && !missing {
+	if p.rollback != "" && missing {
+		return backend.Errorf(backend.ErrInvalid, "annotation %srollback: function %s does not exist", annotationPrefix, p.name)
+	}
+	if p.rollback != "" {
 		return b.rollBack(ctx, current, p.rollback)
 	}
 	code, err := b.prepare(ctx, &p, current)
