@@ -21,7 +21,7 @@ type fact struct {
 }
 
 // factVersion is part of every fact's key: facts of another form are not read.
-const factVersion = "1:"
+const factVersion = "2:"
 
 // maxText bounds the text files that are read: configuration of a few lines.
 const maxText = 256 << 10

@@ -93,12 +93,16 @@ func Read(open func() (io.ReadCloser, error), size int64) (_ Info, err error) {
 			return Info{}, err
 		}
 	}
+	if !info.Go && !info.Dynamic && info.Interp == "" {
+		info.Go = hasBuildInfo(w, segments)
+	}
 	return info, nil
 }
 
 // segment is an entry of the program header table; at is where it stands.
 type segment struct {
 	kind           elf.ProgType
+	flags          elf.ProgFlag
 	at             int64
 	offset, length int64 // in the file
 	address        uint64
@@ -123,7 +127,7 @@ func readSegments(w *window, head []byte) ([]segment, error) {
 	for i := range count {
 		h := table[i*segmentSize:]
 		list = append(list, segment{
-			kind: elf.ProgType(binary.LittleEndian.Uint32(h)), at: offset + i*segmentSize,
+			kind: elf.ProgType(binary.LittleEndian.Uint32(h)), flags: elf.ProgFlag(binary.LittleEndian.Uint32(h[4:])), at: offset + i*segmentSize,
 			offset:  int64(binary.LittleEndian.Uint64(h[8:])),
 			address: binary.LittleEndian.Uint64(h[16:]),
 			length:  int64(binary.LittleEndian.Uint64(h[32:])),
@@ -152,6 +156,21 @@ func isGo(w *window, s segment) bool {
 	}
 	notes, err := w.bytes(s.offset, s.length)
 	return err == nil && bytes.Contains(notes, []byte("Go\x00\x00"))
+}
+
+// buildInfo begins what Go's linker writes at the start of the data of a program,
+// also of one without a build id (debug/buildinfo).
+const buildInfo = "\xff Go buildinf:"
+
+func hasBuildInfo(w *window, segments []segment) bool {
+	for _, s := range segments {
+		if s.kind != elf.PT_LOAD || s.flags&elf.PF_W == 0 || s.length < int64(len(buildInfo)) {
+			continue
+		}
+		start, err := w.bytes(s.offset, int64(len(buildInfo)))
+		return err == nil && string(start) == buildInfo
+	}
+	return false
 }
 
 // readDynamic reads the dynamic section and the strings that it names.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -260,4 +261,26 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%d bytes became %d, %v", len(data), len(edited), err)
 		}
 	})
+}
+
+// TestGoIsKnownWithoutABuildID builds a program as those who want the same bytes
+// everywhere do.
+func TestGoIsKnownWithoutABuildID(t *testing.T) {
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
+	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w -buildid=", "-o", program, source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	data, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := read(string(data)); err != nil || !info.Go || info.Interp != "" {
+		t.Errorf("%+v, %v", info, err)
+	}
 }
