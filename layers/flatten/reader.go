@@ -67,9 +67,10 @@ func (r reader) readInstead(ctx context.Context, blob io.Closer) (*index, io.Clo
 	return r.read(ctx)
 }
 
-// source is what the layer's contents have in common.
+// source is what the layer's contents have in common. How they are numbered is
+// the format's matter.
 func (r reader) source(f io.ReaderAt) *press.Source {
-	return &press.Source{File: f, Prefix: r.layer.Digest + " " + r.layer.DiffID}
+	return &press.Source{File: f, Prefix: formatVersion + " " + r.layer.Digest + " " + r.layer.DiffID}
 }
 
 // read reads the layer's blob to its end, its contents into a file.
