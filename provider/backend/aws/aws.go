@@ -101,6 +101,7 @@ type Backend struct {
 	budget       budget
 	rules        bucketRules
 	repositories repositories // of images
+	checks       checks
 	observe      *observer
 	cache        cache
 	busy         busy
