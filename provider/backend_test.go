@@ -151,7 +151,7 @@ func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets}}
+	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets, backendtest.Usage, backendtest.Consumption, backendtest.Async, backendtest.Check}}
 }
 
 // checkCalls compares the calls that were made with the table that the provider's
