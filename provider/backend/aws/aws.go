@@ -105,7 +105,6 @@ type Backend struct {
 	observe      *observer
 	cache        cache
 	busy         busy
-	health       health
 	logPoll      time.Duration // how often followed logs are asked for
 	followers    atomic.Int64  // of logs
 	log          *slog.Logger
