@@ -1,6 +1,9 @@
 package layers
 
-import "io"
+import (
+	"io"
+	"strings"
+)
 
 // Content is the content of a file. It can be opened any number of times, by
 // several goroutines at once, as long as whatever made it is not closed.
@@ -29,6 +32,21 @@ type Deflated struct {
 type KeyedContent interface {
 	Content
 	Key() string // empty when there is none after all
+}
+
+// LayerOf returns the digest of the layer that a file's content lies in, with
+// which the key of such content begins; empty for other content, also of what
+// relocation changed.
+func LayerOf(e Entry) string {
+	k, ok := e.Content.(KeyedContent)
+	if !ok {
+		return ""
+	}
+	digest, _, ok := strings.Cut(k.Key(), " ")
+	if !ok || !strings.HasPrefix(digest, "sha256:") {
+		return ""
+	}
+	return digest
 }
 
 // HeadSize is how many bytes a HeadedContent knows: as many of a script's first

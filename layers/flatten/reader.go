@@ -68,9 +68,9 @@ func (r reader) readInstead(ctx context.Context, blob io.Closer) (*index, io.Clo
 }
 
 // source is what the layer's contents have in common. How they are numbered is
-// the format's matter.
+// the format's matter. The layer's digest comes first: see layers.LayerOf.
 func (r reader) source(f io.ReaderAt) *press.Source {
-	return &press.Source{File: f, Prefix: formatVersion + " " + r.layer.Digest + " " + r.layer.DiffID}
+	return &press.Source{File: f, Prefix: r.layer.Digest + " " + r.layer.DiffID + " " + formatVersion}
 }
 
 // read reads the layer's blob to its end, its contents into a file.

@@ -61,7 +61,7 @@ func Detect(root *layers.Tree, config layers.Config, list []layers.Layer) (Base,
 	var b Base
 	mark := func(p string) {
 		if e, ok := root.Get(p); ok {
-			b.Layers = max(b.Layers, number[layerOf(e)])
+			b.Layers = max(b.Layers, number[layers.LayerOf(e)])
 		}
 	}
 	mark(entrypoint[1:])
@@ -158,15 +158,6 @@ func first(root *layers.Tree, p string, pattern *regexp.Regexp) string {
 	}
 	if m := pattern.FindSubmatch(data); m != nil {
 		return string(m[1])
-	}
-	return ""
-}
-
-// layerOf returns the digest of the layer that a file's content lies in.
-func layerOf(e layers.Entry) string {
-	if k, ok := e.Content.(layers.KeyedContent); ok {
-		digest, _, _ := strings.Cut(k.Key(), " ")
-		return digest
 	}
 	return ""
 }

@@ -56,7 +56,7 @@ func Pack(full, base *layers.Tree, b Base, config layers.Config) (*Packed, error
 			e.Path = to
 			entries[to] = e
 		case reason != "":
-			p.LeftOut = append(p.LeftOut, layers.LeftOut{Path: e.Path, Layer: layerOf(e), Reason: reason})
+			p.LeftOut = append(p.LeftOut, layers.LeftOut{Path: e.Path, Layer: layers.LayerOf(e), Reason: reason})
 		default:
 			return nil, fmt.Errorf("%w: /%s: as a container image with a watchdog it can be deployed, or with its files in /var/task", ErrElsewhere, e.Path)
 		}

@@ -238,9 +238,9 @@ func (i *Inspection) weigh(tree *layers.Tree, flat *flatten.Result, img *image.I
 		if e.Type != layers.File {
 			continue
 		}
-		layer := layerOf(e)
+		layer := layers.LayerOf(e)
 		if original, ok := flat.Tree.Get(e.Path); ok && !strings.HasPrefix(layer, "sha256:") {
-			layer = layerOf(original) // it was changed
+			layer = layers.LayerOf(original) // it was changed
 		}
 		if !strings.HasPrefix(layer, "sha256:") {
 			layer = "" // it was made here
@@ -263,16 +263,6 @@ func (i *Inspection) weigh(tree *layers.Tree, flat *flatten.Result, img *image.I
 func largest(list []LargeFile) []LargeFile {
 	slices.SortFunc(list, func(a, b LargeFile) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Path, b.Path)) })
 	return slices.Clone(list[:min(len(list), largestFiles)])
-}
-
-// layerOf returns the digest of the layer that a file's content lies in.
-func layerOf(e layers.Entry) string {
-	k, ok := e.Content.(layers.KeyedContent)
-	if !ok {
-		return ""
-	}
-	digest, _, _ := strings.Cut(k.Key(), " ")
-	return digest
 }
 
 // createdBy returns what an image's history says of each of its layers.
