@@ -61,8 +61,10 @@ func (st *store) acquire() error {
 	return nil
 }
 
+// close unlocks in so many words: a process that is being started has the open
+// file for a moment, and closing ours alone would leave the lock with it.
 func (st *store) close() error {
-	err := st.lock.Close()
+	err := errors.Join(unix.Flock(int(st.lock.Fd()), unix.LOCK_UN), st.lock.Close())
 	if st.temporary {
 		err = errors.Join(err, os.RemoveAll(st.dir))
 	}
