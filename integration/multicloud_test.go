@@ -35,9 +35,8 @@ func TestTheStepsOfMultiCloud(t *testing.T) {
 	for i, s := range steps {
 		script += fmt.Sprintf("echo 'step %d' >&2\n{\n%s\n} > %d.out\n", i, s.commands, i)
 	}
-	for _, port := range []string{"8080", "8081", "8082"} {
-		script = strings.ReplaceAll(script, port, freePort(t))
-	}
+	ports := freePorts(t, 3)
+	script = strings.NewReplacer("8080", ports[0], "8081", ports[1], "8082", ports[2]).Replace(script)
 	if err := os.WriteFile(filepath.Join(dir, "steps.sh"), []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +58,7 @@ func TestTheStepsOfMultiCloud(t *testing.T) {
 		t.Errorf("%v, %d outputs compared\n%s", runErr, compared, out)
 	}
 	if t.Failed() {
-		for _, name := range []string{"lambda.log", "cluster.log", "federation.log"} {
+		for _, name := range []string{"lambda.log", "cluster.log", "federation.log", "served.log"} {
 			log, _ := os.ReadFile(filepath.Join(dir, name))
 			t.Logf("%s:\n%s", name, log)
 		}
@@ -86,17 +85,19 @@ func stepsOf(document string) []step {
 	return steps
 }
 
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) string {
+// freePorts returns n different ports that nobody listens on.
+func freePorts(t *testing.T, n int) []string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ports := make([]string, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if _, ports[i], err = net.SplitHostPort(l.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return ports
 }
