@@ -16,9 +16,6 @@ import (
 // maxSecret bounds a file of credentials: Kubernetes keeps secrets of 1 MiB.
 const maxSecret = 1 << 20
 
-// credentials are what a registry is given. The zero value is nobody.
-type credentials struct{ Username, Password, IdentityToken string }
-
 // secretFiles are the names that Kubernetes gives the data of secrets of the
 // types dockerconfigjson and dockercfg when they are mounted.
 var secretFiles = []string{".dockerconfigjson", ".dockercfg"}
@@ -34,25 +31,25 @@ type secretEntry struct {
 // pullSecret looks for a repository's credentials in an imagePullSecret: a file
 // in one of Kubernetes's forms, or the directory at which such a secret, or
 // several below it, are mounted.
-func pullSecret(place, repository string) (credentials, error) {
+func pullSecret(place, repository string) (Login, error) {
 	files, err := secretPaths(place)
 	if err != nil {
-		return credentials{}, err
+		return Login{}, err
 	}
 	for _, file := range files {
 		data, err := readSecret(file)
 		if err != nil {
-			return credentials{}, err
+			return Login{}, err
 		}
 		entries, err := parseSecret(data)
 		if err != nil {
-			return credentials{}, fmt.Errorf("read pull secret %s: %w", file, err) // never with what is in it
+			return Login{}, fmt.Errorf("read pull secret %s: %w", file, err) // never with what is in it
 		}
-		if found := findEntry(entries, repository); found != (credentials{}) {
+		if found := findEntry(entries, repository); found != (Login{}) {
 			return found, nil
 		}
 	}
-	return credentials{}, nil
+	return Login{}, nil
 }
 
 func secretPaths(place string) ([]string, error) {
@@ -117,7 +114,7 @@ func parseSecret(data []byte) (map[string]secretEntry, error) {
 // closely, as Kubernetes chooses ("Images", section "Interpretation of
 // config.json"): a host, which may have * within its parts, and the beginning
 // of a path.
-func findEntry(entries map[string]secretEntry, repository string) credentials {
+func findEntry(entries map[string]secretEntry, repository string) Login {
 	keys := make([]string, 0, len(entries))
 	for key := range entries {
 		keys = append(keys, key)
@@ -126,16 +123,16 @@ func findEntry(entries map[string]secretEntry, repository string) credentials {
 	slices.SortStableFunc(keys, func(a, b string) int { return len(b) - len(a) })
 	for _, key := range keys {
 		if fits(key, repository) {
-			if found := entries[key].credentials(); found != (credentials{}) {
+			if found := entries[key].login(); found != (Login{}) {
 				return found
 			}
 		}
 	}
-	return credentials{}
+	return Login{}
 }
 
-func (e secretEntry) credentials() credentials {
-	c := credentials{Username: e.Username, Password: e.Password, IdentityToken: e.IdentityToken}
+func (e secretEntry) login() Login {
+	c := Login{Username: e.Username, Password: e.Password, IdentityToken: e.IdentityToken}
 	if decoded, err := base64.StdEncoding.DecodeString(e.Auth); err == nil {
 		if user, password, ok := strings.Cut(string(decoded), ":"); ok {
 			c.Username, c.Password = user, strings.TrimRight(password, "\x00")

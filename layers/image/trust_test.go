@@ -162,9 +162,15 @@ func TestCredentialsComeFromTheUsualPlaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bare(t)
-			err := try(t, host+"/team/fn", c.set(t, t.TempDir()))
+			opts := c.set(t, t.TempDir())
+			err := try(t, host+"/team/fn", opts)
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
+			}
+			// Who pushes asks for them by themselves.
+			found, credentialsErr := Credentials(t.Context(), host+"/team/fn", opts)
+			if right := found == (Login{Username: "me", Password: "secret"}); right != (c.want == nil) || c.want == nil && credentialsErr != nil {
+				t.Errorf("for a push: %v", credentialsErr)
 			}
 			if err != nil && (strings.Contains(err.Error(), "secret\"") || strings.Contains(err.Error(), good)) {
 				t.Errorf("the error tells the secret: %v", err)

@@ -50,6 +50,7 @@ type Top struct {
 type Destination struct {
 	Repository         string // host/name
 	User, Password     string // empty for none
+	IdentityToken      string // in the place of both, for a registry that gave one at login
 	InsecureRegistries []string
 	TempDir            string // for layers that must be compressed anew; empty means os.TempDir
 }
@@ -100,10 +101,10 @@ func (to Destination) repository() (name.Repository, error) {
 }
 
 func (to Destination) auth() authn.Authenticator {
-	if to.User == "" && to.Password == "" {
+	if to.User == "" && to.Password == "" && to.IdentityToken == "" {
 		return authn.Anonymous
 	}
-	return &authn.Basic{Username: to.User, Password: to.Password}
+	return authn.FromConfig(authn.AuthConfig{Username: to.User, Password: to.Password, IdentityToken: to.IdentityToken})
 }
 
 // explain wraps what a registry answered in the sentinel that says what it means.

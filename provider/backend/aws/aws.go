@@ -51,7 +51,6 @@ type Options struct {
 	// name of a repository in ECR, which is made when it is missing, or
 	// host/name of any registry. Empty means DefaultImageRepository.
 	ImageRepository string
-	AuthFile        string // credentials for registries, instead of docker's and podman's usual places
 
 	// TakeOver is how old, by AWS's clock, another provider's unfinished
 	// change must be to be taken for abandoned; 0 is two minutes, and a

@@ -49,6 +49,13 @@ func writeTop(ctx context.Context, w io.Writer, flat *flatten.Result, img *image
 	return Package{Type: PackageImage, Env: stayed.Start.Env, Dir: stayed.Start.Dir, Top: top}, nil
 }
 
+// Destination is a repository of any registry, host/name, with the credentials
+// for it: they are looked for where those are that images are read with.
+func (p *Packager) Destination(ctx context.Context, repository string) (push.Destination, error) {
+	found, err := image.Credentials(ctx, repository, image.Options{PullSecrets: p.opts.PullSecrets, Credentials: p.ecr.For})
+	return push.Destination{Repository: repository, User: found.Username, Password: found.Password, IdentityToken: found.IdentityToken}, err
+}
+
 // Push puts the image of a package of the type PackageImage, made of spec, into
 // a repository and returns its digest.
 func (p *Packager) Push(ctx context.Context, spec PackageSpec, pkg Package, to push.Destination) (digest string, err error) {

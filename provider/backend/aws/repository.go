@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/faas-lambda/faas-lambda/layers/image"
 	"github.com/faas-lambda/faas-lambda/layers/push"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
@@ -48,8 +47,7 @@ func (b *Backend) destination(ctx context.Context, a *account) (push.Destination
 		name = DefaultImageRepository
 	}
 	if external(name) {
-		user, password, err := image.Credentials(name, image.Options{AuthFile: b.opts.AuthFile})
-		return push.Destination{Repository: name, User: user, Password: password}, err
+		return b.opts.Packager.Destination(ctx, name)
 	}
 	b.repositories.mu.Lock()
 	defer b.repositories.mu.Unlock()
