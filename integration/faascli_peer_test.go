@@ -1,9 +1,7 @@
 package integration
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,30 +18,8 @@ func TestPeerFaasCLI(t *testing.T) {
 		t.Log("PEERS is not set: TestRequestsOfFaasCLI covers the same requests")
 		return
 	}
-	home := t.TempDir()
-	// run gives what faas-cli printed; exit is the status its users expect.
-	run := func(t *testing.T, stdin []byte, exit int, args ...string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), filepath.Join(peers, "faas-cli"), args...)
-		cmd.Dir, cmd.Stdin = home, bytes.NewReader(stdin)
-		cmd.Env = append(os.Environ(), "HOME="+home, "OPENFAAS_URL="+shared.up.URL, "NO_PROXY=127.0.0.1")
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		_ = cmd.Run()
-		if got := cmd.ProcessState.ExitCode(); got != exit {
-			t.Errorf("faas-cli %s: exit status %d, want %d\n%s%s", strings.Join(args, " "), got, exit, &stdout, &stderr)
-		}
-		t.Logf("faas-cli %s: exit status %d\n%s%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), brief(stdout.String()), brief(stderr.String()))
-		return stdout.String() + stderr.String()
-	}
-	contains := func(t *testing.T, said string, parts ...string) {
-		t.Helper()
-		for _, part := range parts {
-			if !strings.Contains(said, part) {
-				t.Errorf("no %q in:\n%s", part, said)
-			}
-		}
-	}
+	cli := &faasCLI{program: filepath.Join(peers, "faas-cli"), home: t.TempDir(), asked: map[string]bool{}}
+	run, contains := cli.run, wants
 	web := push(t, "functions/web:1", middleware(t, "web"))
 
 	t.Run("unauthorized", func(t *testing.T) { run(t, nil, 1, "list") })
@@ -89,7 +65,21 @@ func TestPeerFaasCLI(t *testing.T) {
 			t.Errorf("more than a line: %s", said)
 		}
 	})
-	t.Run("ready", func(t *testing.T) { run(t, nil, 0, "ready", "peer") })
+	t.Run("logs, followed", func(t *testing.T) {
+		cli.until(t, "page for /followed", func() { do(t, "POST", "/function/peer/followed", []byte("x")) }, "logs", "peer", "--since", "1s")
+	})
+	t.Run("invoke --async", func(t *testing.T) {
+		contains(t, run(t, []byte("x"), 0, "invoke", "peer", "--async"), "asynchronously")
+	})
+	t.Run("list as JSON, names alone, sorted", func(t *testing.T) {
+		contains(t, run(t, nil, 0, "list", "--json"), `"name": "peer"`)
+		contains(t, run(t, nil, 0, "list", "--quiet"), "peer\n")
+		contains(t, run(t, nil, 0, "list", "--sort", "invocations"), "peer")
+	})
+	t.Run("ready", func(t *testing.T) {
+		run(t, nil, 0, "ready", "peer")
+		contains(t, run(t, nil, 0, "ready"), "ready")
+	})
 	t.Run("secrets", func(t *testing.T) {
 		run(t, []byte("v1"), 0, "secret", "create", "peer-key")
 		contains(t, run(t, []byte("v1"), 0, "secret", "create", "peer-key"), "exists") // which faas-cli takes for success
@@ -115,6 +105,12 @@ func TestPeerFaasCLI(t *testing.T) {
 	t.Run("remove a missing function", func(t *testing.T) {
 		contains(t, run(t, nil, 1, "remove", "peer"), "peer")
 	})
+	stackOfFaasCLI(t, cli, web)
+	t.Run("logout", func(t *testing.T) {
+		run(t, nil, 0, "logout")
+		contains(t, run(t, nil, 1, "list"), "Unauthorized")
+	})
+	t.Run("no command is left out", func(t *testing.T) { cli.leftOut(t) })
 }
 
 // saidEventually asks until what comes has a part, for what arrives late.

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// faasCLIRequests are the requests of faas-cli 0.18, byte for byte as they were
+// faasCLIRequests are the requests of faas-cli, byte for byte as they were
 // recorded from it between it and `faas-lambda up`, with their run's values
 // replaced. faas-cli itself is in no package registry; TestPeerFaasCLI runs it.
 var faasCLIRequests = []struct {
@@ -32,6 +32,9 @@ var faasCLIRequests = []struct {
 	{"describe", "GET /system/function/replayed?usage=1 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev\r\nAuthorization: Basic {auth}\r\nAccept-Encoding: gzip\r\n\r\n", "", 200, `"availableReplicas":1`},
 	{"invoke", "POST /function/replayed.openfaas-fn HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev (openfaas; linux; amd64)\r\nContent-Length: {length}\r\nContent-Type: text/plain\r\nAccept-Encoding: gzip\r\n\r\n", "world\n", 200, "<h1>Hello, world\n!</h1>\n"},
 	{"invoke --query --header --method", "PUT /function/replayed.openfaas-fn?a=1 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev (openfaas; linux; amd64)\r\nContent-Length: {length}\r\nContent-Type: application/json\r\nX-One: 1\r\nAccept-Encoding: gzip\r\n\r\n", "{}", 200, "<h1>Hello, {}!</h1>\n"},
+	{"invoke --async", "POST /async-function/replayed.openfaas-fn HTTP/1.1\r\nHost: {host}\r\nUser-Agent: faas-cli/dev (openfaas; linux; amd64)\r\nContent-Length: {length}\r\nContent-Type: text/plain\r\nAccept-Encoding: gzip\r\n\r\n", "x\n", 202, ""},
+	{"diff -f", cliAsks("GET", "/system/functions", cliAgent), "", 200, `"labels":{"a":"b","faas_function":"replayed"}`},
+	{"store deploy", cliSends("PUT", "/system/functions", cliAgent), `{"service":"stored","image":"{image}","envVars":{"greeting":"x"},"labels":{"a":"b"},"annotations":{}}`, 404, "stored"},
 	{"ready", cliAsks("GET", "/system/function/replayed?usage=1", cliAgent), "", 200, `"availableReplicas":1`},
 	{"logs --tail=false --lines 5", cliAsks("GET", "/system/logs?follow=false&name=replayed&tail=5", cliAgent), "", 200, ""},
 	{"logs --tail=false --since 10m", cliAsks("GET", "/system/logs?follow=false&name=replayed&since=2026-11-24T05%3A15%3A03Z&tail=-1", cliAgent), "", 200, ""},
@@ -40,6 +43,7 @@ var faasCLIRequests = []struct {
 	{"secret create, again", cliSends("POST", "/system/secrets", cliAgent), `{"name":"replayed-key","value":"v","rawValue":"dgo="}`, 409, "replayed-key"},
 	{"secret update", cliSends("PUT", "/system/secrets", cliAgent), `{"name":"replayed-key","value":"v2"}`, 202, ""},
 	{"secret list", cliAsks("GET", "/system/secrets", cliAgent), "", 200, `{"name":"replayed-key","namespace":"openfaas-fn"}`},
+	{"secret apply", cliSends("PUT", "/system/secrets", cliAgent), `{"name":"replayed-key","value":"s1","rawValue":"czEK"}`, 202, ""},
 	{"secret remove", cliSends("DELETE", "/system/secrets", cliAgent), `{"name":"replayed-key"}`, 202, ""},
 	{"secret remove, missing", cliSends("DELETE", "/system/secrets", cliAgent), `{"name":"replayed-key"}`, 404, "replayed-key"},
 	{"namespace create", cliSends("POST", "/system/namespace/", sdkAgent), `{"name":"replayed-ns","annotations":{"openfaas":"1"},"labels":{"openfaas":"1"}}`, 201, ""},
