@@ -293,4 +293,10 @@ func TestErrorsSayWhereTheLogIs(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "request the-request, log group /aws/lambda/hello") {
 		t.Error(err)
 	}
+	f.functions["hello"].versions[0]["LoggingConfig"] = map[string]any{"LogGroup": "/teams/hello"}
+	f.functions["hello"].config["LoggingConfig"] = map[string]any{"LogGroup": "/teams/hello"}
+	f.cache.forget(hello)
+	if _, _, err = f.call(t.Context()); err == nil || !strings.Contains(err.Error(), "log group /teams/hello") {
+		t.Errorf("of a function with a log group of its own: %v", err)
+	}
 }

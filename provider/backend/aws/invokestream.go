@@ -91,7 +91,7 @@ func (s *stream) functionError(code, details string) error {
 	if d.Type == "" {
 		d.Type = code
 	}
-	err := fmt.Errorf("%s: %w (request %s, log group %s)", s.to.doing(), &backend.FunctionError{Type: d.Type, Message: d.Message}, s.request, logGroup(s.to.function))
+	err := fmt.Errorf("%s: %w (request %s, log group %s)", s.to.doing(), &backend.FunctionError{Type: d.Type, Message: d.Message}, s.request, s.to.group)
 	// Recorded on the real service: "Task timed out after 1.00 seconds".
 	if d.Type == "Sandbox.Timedout" || strings.Contains(d.Message, "Task timed out after") {
 		return backend.As(backend.ErrTimeout, err)

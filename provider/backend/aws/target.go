@@ -12,6 +12,7 @@ type target struct {
 	account   *account
 	function  string // name in Lambda
 	qualifier string // empty for the unpublished function
+	group     string // of its log
 	adopted   bool   // it knows nothing of our envelope: made by somebody else, or for a runtime of Lambda's
 }
 
@@ -32,7 +33,7 @@ func (b *Backend) target(ctx context.Context, name backend.Name) (target, error)
 }
 
 func (f *found) target() target {
-	return target{name: f.name, account: f.account, function: f.function(), qualifier: f.qualifier(), adopted: f.adopted || native(f.config)}
+	return target{name: f.name, account: f.account, function: f.function(), qualifier: f.qualifier(), group: groupOf(f), adopted: f.adopted || native(f.config)}
 }
 
 // qualifier is what invocations of the function name beside it: its published
