@@ -10,10 +10,8 @@
 - name: secret_mount_path
   value: /var/secrets/basic-auth
 {{- end }}
-{{- if ne .Values.cache.type "none" }}
 - name: cache_dir
-  value: /var/cache/faas-lambda
-{{- end }}
+  value: {{ ternary "/tmp/cache" "/var/cache/faas-lambda" (eq .Values.cache.type "none") }}
 {{- if .Values.registrySecrets }}
 - name: image_pull_secrets
   value: /var/run/pull-secrets

@@ -25,7 +25,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- with .Values.topologySpreadConstraints }}
 topologySpreadConstraints:
 {{- range . }}
-- {{- toYaml (merge (dict) . (dict "labelSelector" (dict "matchLabels" (include "faas-lambda.selector" $ | fromYaml)))) | nindent 2 }}
+{{- list (merge (dict) . (dict "labelSelector" (dict "matchLabels" (include "faas-lambda.selector" $ | fromYaml)))) | toYaml | nindent 0 }}
 {{- end }}
 {{- end }}
 containers:
