@@ -8,33 +8,52 @@ SHA     ?= $(shell git rev-parse HEAD 2>/dev/null)
 
 # bootstrap goes into every package, and the package is the same for the same
 # image: nothing of the machine, the checkout or the time may get into it.
-BOOTSTRAP_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
-BOOTSTRAPS      := $(foreach arch,amd64 arm64,provider/bootstraps/bin/bootstrap-linux-$(arch))
-# fwatchdog goes into the images that `faas-lambda build` makes.
-WATCHDOGS       := $(foreach arch,amd64 arm64,provider/bootstraps/bin/fwatchdog-linux-$(arch).gz)
+# fwatchdog goes into the images that `faas-lambda build` makes. Both are embedded.
+EMBEDDED_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
+BOOTSTRAPS     := $(foreach arch,amd64 arm64,provider/bootstraps/bin/bootstrap-linux-$(arch).gz)
+WATCHDOGS      := $(foreach arch,amd64 arm64,provider/bootstraps/bin/fwatchdog-linux-$(arch).gz)
+EMBEDDED       := $(BOOTSTRAPS) $(WATCHDOGS)
+# grpcnotrace: of gRPC only constants are used, but its tracing calls methods by
+# name, and then the linker keeps every exported method of every AWS client.
+PROVIDER_FLAGS := -tags grpcnotrace -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.sha=$(SHA)'
+WATCHDOG_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
+# The programs of the container images, by architecture.
+IMAGE_PROVIDERS := $(foreach arch,amd64 arm64,bin/images/programs/linux-$(arch)/faas-lambda)
+IMAGE_WATCHDOGS := $(foreach arch,amd64 arm64,bin/images/programs/linux-$(arch)/fwatchdog)
+CREATED ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-peers test-templates test-rust bench load fuzz lint fmt tools clean $(BOOTSTRAPS) $(WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-peers test-templates test-rust bench load fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: $(BOOTSTRAPS) bin/faas-lambda bin/fwatchdog ## build bin/faas-lambda (with bootstrap for amd64 and arm64 inside) and bin/fwatchdog
+build: $(EMBEDDED) bin/faas-lambda bin/fwatchdog ## build bin/faas-lambda (with bootstrap for amd64 and arm64 inside) and bin/fwatchdog
 
-$(BOOTSTRAPS): provider/bootstraps/bin/bootstrap-linux-%:
-	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(BOOTSTRAP_FLAGS) -o $@ ./bootstrap
+$(BOOTSTRAPS): provider/bootstraps/bin/bootstrap-linux-%.gz:
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(EMBEDDED_FLAGS) -o $(basename $@) ./bootstrap && gzip -nf $(basename $@)
 
 $(WATCHDOGS): provider/bootstraps/bin/fwatchdog-linux-%.gz:
-	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(BOOTSTRAP_FLAGS) -o $(basename $@) ./watchdog/fwatchdog && gzip -nf $(basename $@)
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(EMBEDDED_FLAGS) -o $(basename $@) ./watchdog/fwatchdog && gzip -nf $(basename $@)
 
-bin/faas-lambda: $(BOOTSTRAPS) $(WATCHDOGS)
-	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.sha=$(SHA)' -o $@ ./provider
+bin/faas-lambda: $(EMBEDDED)
+	@CGO_ENABLED=0 $(GO) build $(PROVIDER_FLAGS) -o $@ ./provider
 
 bin/fwatchdog:
-	@CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./watchdog/fwatchdog
+	@CGO_ENABLED=0 GOOS=linux $(GO) build $(WATCHDOG_FLAGS) -o $@ ./watchdog/fwatchdog
+
+images: $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) ## container images as OCI layouts in bin/images, without Docker; pushed with PUSH=ghcr.io/faas-lambda
+	@$(GO) run ./images -version '$(VERSION)' -revision '$(SHA)' -created $(CREATED) $(if $(PUSH),-push '$(PUSH)')
+
+$(IMAGE_PROVIDERS): bin/images/programs/linux-%/faas-lambda: $(EMBEDDED)
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(PROVIDER_FLAGS) -o $@ ./provider
+
+$(IMAGE_WATCHDOGS): bin/images/programs/linux-%/fwatchdog:
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(WATCHDOG_FLAGS) -o $@ ./watchdog/fwatchdog
 
 demo: build ## deploy and invoke function images on the embedded AWS: no account, no Docker
 	@$(GO) run ./integration/demo -bin bin
@@ -88,4 +107,4 @@ fmt: ## format the code
 	gofmt -w .
 
 clean: ## remove what build made
-	rm -rf bin $(BOOTSTRAPS) $(WATCHDOGS)
+	rm -rf bin $(EMBEDDED)

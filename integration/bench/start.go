@@ -15,6 +15,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/bootstrap/lambdatest"
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
+	"github.com/faas-lambda/faas-lambda/provider/bootstraps"
 )
 
 // starts is how often each program is started, in turns.
@@ -38,9 +39,9 @@ func starting(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ours, err := os.ReadFile(filepath.Join(root, "provider", "bootstraps", "bin", "bootstrap-linux-"+runtime.GOARCH))
+	ours, err := bootstraps.Binary(runtime.GOARCH)
 	if err != nil {
-		return fmt.Errorf("%w: run make build", err)
+		return err
 	}
 	spec, err := json.Marshal(launch.Spec{Version: launch.Version, Image: "sha256:bench", Root: "/", Watchdog: launch.Classic, Command: []string{"fwatchdog"},
 		Dir: "/", Env: []string{"fprocess=cat"}})

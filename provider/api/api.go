@@ -59,7 +59,7 @@ func New(b backend.Backend, opts Options) http.Handler {
 	if opts.Registry == nil {
 		opts.Registry = prometheus.NewRegistry()
 	}
-	s := &server{backend: b, opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registry), functions: newFunctionMetrics(opts.Registry)}
+	s := &server{backend: b, opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registry, opts.Version, opts.SHA), functions: newFunctionMetrics(opts.Registry)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

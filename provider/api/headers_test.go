@@ -91,12 +91,23 @@ func TestUsageThatCannotBeHad(t *testing.T) {
 
 func TestReadyzSaysWhatIsWrong(t *testing.T) {
 	url := start(t, newBlind(t, errors.New("Lambda does not answer")))
+	if text := send(t, "GET", url+"/metrics", "").body; strings.Contains(text, "\nfaas_lambda_ready") {
+		t.Error("faas_lambda_ready tells what nobody has asked yet")
+	}
 	got := send(t, "GET", url+"/readyz", "")
 	if got.code != 503 || !strings.Contains(got.body, "Lambda does not answer") {
 		t.Errorf("%d %q", got.code, got.body)
 	}
 	if got := send(t, "GET", url+"/healthz", ""); got.code != 200 {
 		t.Errorf("healthz: %d", got.code)
+	}
+	if text := send(t, "GET", url+"/metrics", "").body; !strings.Contains(text, "\nfaas_lambda_ready 0\n") || !strings.Contains(text, "\nfaas_lambda_build_info{") {
+		t.Errorf("the metrics do not say that the provider is not ready:\n%s", text)
+	}
+	url = start(t, newBlind(t, nil))
+	send(t, "GET", url+"/readyz", "")
+	if text := send(t, "GET", url+"/metrics", "").body; !strings.Contains(text, "\nfaas_lambda_ready 1\n") {
+		t.Errorf("the metrics do not say that the provider is ready:\n%s", text)
 	}
 }
 

@@ -25,9 +25,11 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), probeWait)
 		defer cancel()
 		if err := b.Check(ctx); err != nil {
+			s.metrics.ready.WithLabelValues().Set(0)
 			s.fail(w, r, backend.As(backend.ErrUnavailable, err))
 			return
 		}
 	}
+	s.metrics.ready.WithLabelValues().Set(1)
 	s.health(w, r)
 }

@@ -17,9 +17,10 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	ready    *prometheus.GaugeVec // absent until somebody has asked
 }
 
-func newMetrics(registry *prometheus.Registry) *metrics {
+func newMetrics(registry *prometheus.Registry, version, sha string) *metrics {
 	labels := []string{"code", "method", "path"}
 	m := &metrics{
 		registry: registry,
@@ -29,8 +30,16 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "provider_http_request_duration_seconds", Help: "Seconds spent serving HTTP requests.", Buckets: prometheus.DefBuckets,
 		}, labels),
+		ready: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "faas_lambda_ready", Help: "What /readyz answered last: 1, or 0 while invocations cannot be answered.",
+		}, nil),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "faas_lambda_build_info", Help: "1, with the version and the commit of the program as labels.",
+		ConstLabels: prometheus.Labels{"version": version, "sha": sha},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, m.seconds, m.ready, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

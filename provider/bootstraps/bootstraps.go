@@ -10,7 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"sync"
 )
 
 // The directory is named with all: because its .gitignore is the only file in
@@ -22,33 +22,39 @@ var bin embed.FS
 // ErrNotBuilt says that this program was compiled without the bootstraps.
 var ErrNotBuilt = errors.New("bootstrap is missing from this build of faas-lambda: build it with `make build`")
 
+// The programs are kept compressed, which halves the file that holds them. A
+// bootstrap goes into every package and stays unpacked once it was asked for.
+var unpacked = map[string]func() ([]byte, error){
+	"amd64": sync.OnceValues(func() ([]byte, error) { return unpack("bootstrap", "amd64") }),
+	"arm64": sync.OnceValues(func() ([]byte, error) { return unpack("bootstrap", "arm64") }),
+}
+
 // Binary returns the bootstrap for arch (amd64 or arm64), a static Linux
 // program. The caller must not change it.
 func Binary(arch string) ([]byte, error) {
-	if arch != "amd64" && arch != "arm64" {
+	program, ok := unpacked[arch]
+	if !ok {
 		return nil, fmt.Errorf("find bootstrap: architecture %q is neither amd64 nor arm64", arch)
 	}
-	program, err := bin.ReadFile("bin/bootstrap-linux-" + arch)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("find bootstrap for linux/%s: %w", arch, ErrNotBuilt)
-	}
-	return program, err
+	return program()
 }
 
 // Watchdog returns the program fwatchdog for arch (amd64 or arm64). It is needed
-// only where images are built, and is kept compressed.
-func Watchdog(arch string) ([]byte, error) {
-	packed, err := bin.ReadFile("bin/fwatchdog-linux-" + arch + ".gz")
+// only where images are built.
+func Watchdog(arch string) ([]byte, error) { return unpack("fwatchdog", arch) }
+
+func unpack(name, arch string) ([]byte, error) {
+	packed, err := bin.ReadFile("bin/" + name + "-linux-" + arch + ".gz")
 	if err != nil {
-		return nil, fmt.Errorf("find fwatchdog for linux/%s: %w", arch, ErrNotBuilt)
+		return nil, fmt.Errorf("find %s for linux/%s: %w", name, arch, ErrNotBuilt)
 	}
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return nil, fmt.Errorf("unpack fwatchdog: %w", err)
+		return nil, fmt.Errorf("unpack %s for linux/%s: %w", name, arch, err)
 	}
 	program, err := io.ReadAll(r)
 	if err != nil {
-		return nil, fmt.Errorf("unpack fwatchdog: %w", err)
+		return nil, fmt.Errorf("unpack %s for linux/%s: %w", name, arch, err)
 	}
 	return program, nil
 }
