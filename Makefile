@@ -5,6 +5,11 @@ SHELL := /bin/bash
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SHA     ?= $(shell git rev-parse HEAD 2>/dev/null)
+CREATED ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+# Asked once: a commit made meanwhile is none of this build.
+VERSION := $(VERSION)
+SHA     := $(SHA)
+CREATED := $(CREATED)
 
 # bootstrap goes into every package, and the package is the same for the same
 # image: nothing of the machine, the checkout or the time may get into it.
@@ -21,7 +26,6 @@ WATCHDOG_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VE
 # The programs of the container images, by architecture.
 IMAGE_PROVIDERS := $(foreach arch,amd64 arm64,bin/images/programs/linux-$(arch)/faas-lambda)
 IMAGE_WATCHDOGS := $(foreach arch,amd64 arm64,bin/images/programs/linux-$(arch)/fwatchdog)
-CREATED ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)

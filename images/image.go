@@ -20,15 +20,12 @@ type made struct {
 	boms  []v1.Image // referrers of the index' images
 }
 
-// architectures are those that Lambda, and so the bootstraps, have.
-var architectures = []string{"amd64", "arm64"}
-
 // image makes the image of a recipe for every processor.
 func (o order) image(of recipe) (made, error) {
 	out := made{}
 	notes := o.annotations(of)
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, arch := range architectures {
+	for _, arch := range o.arches {
 		path := filepath.Join(o.programs, "linux-"+arch, of.name)
 		img, err := o.platform(of, arch, path, notes)
 		if err != nil {

@@ -5,13 +5,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -27,6 +27,7 @@ func main() {
 // order is what the command line asks for.
 type order struct {
 	programs string // directory with linux-ARCH/NAME
+	arches   []string
 	out      string // directory of the layouts
 	push     string // prefix of the repositories to push to; empty pushes nothing
 	root     string // directory for the root file system of the provider's image, in the place of images
@@ -38,8 +39,10 @@ type order struct {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	o := order{}
 	var created int64
+	var arches string
 	flags := flag.NewFlagSet("images", flag.ContinueOnError)
 	flags.StringVar(&o.programs, "programs", "bin/images/programs", "directory with the compiled programs, as linux-ARCH/NAME")
+	flags.StringVar(&arches, "arch", "amd64,arm64", "processors that the images are for, separated by commas")
 	flags.StringVar(&o.out, "out", "bin/images", "directory for the OCI layouts")
 	flags.StringVar(&o.push, "push", "", "prefix of repositories to push to, such as ghcr.io/faas-lambda")
 	flags.StringVar(&o.root, "root", "", "write what the provider's image has besides the program to this directory, and no images")
@@ -52,7 +55,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("read command line: %q is no flag", flags.Arg(0))
 	}
-	o.created = time.Unix(created, 0).UTC()
+	o.created, o.arches = time.Unix(created, 0).UTC(), strings.Split(arches, ",")
 	if o.root != "" {
 		return writeRoot(o.root)
 	}
@@ -85,7 +88,7 @@ func (o order) make(ctx context.Context, out io.Writer) error {
 			}
 		}
 		if err != nil {
-			return errors.Join(err)
+			return err
 		}
 	}
 	return nil

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// programs is a folder of programs for both processors: fwatchdog, and this
+// program in the place of faas-lambda, which takes minutes to compile and has
+// modules too.
+var programs string
+
+func TestMain(m *testing.M) {
+	code, err := compileAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "images:", err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func compileAndRun(m *testing.M) (code int, err error) {
+	if programs, err = os.MkdirTemp("", "faas-lambda-images-"); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(programs)) }()
+	for _, arch := range []string{"amd64", "arm64"} {
+		for program, pkg := range map[string]string{"fwatchdog": "../watchdog/fwatchdog", "faas-lambda": "."} {
+			cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(programs, "linux-"+arch, program), pkg)
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return 0, fmt.Errorf("go build %s: %w: %s", pkg, err, out)
+			}
+		}
+	}
+	return m.Run(), nil
+}
+
+// makeImages makes both images with the command, and returns what it prints.
+func makeImages(t *testing.T, out string, more ...string) string {
+	t.Helper()
+	var printed bytes.Buffer
+	args := append([]string{"-programs", programs, "-out", out, "-version", "1.2.3", "-revision", "0123abc", "-created", "1700000000"}, more...)
+	if err := run(t.Context(), args, &printed); err != nil {
+		t.Fatal(err)
+	}
+	return printed.String()
+}
+
+func TestTheSameProgramsGiveTheSameBytes(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	makeImages(t, first)
+	makeImages(t, second)
+	makeImages(t, second) // over what is there
+	if diff := cmp.Diff(content(t, first), content(t, second)); diff != "" {
+		t.Error(diff)
+	}
+	checkImage(t, filepath.Join(first, "faas-lambda"))
+}
+
+// content is every file below a folder.
+func content(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, path))
+		out[path] = string(data)
+		return err
+	})
+	if err != nil || len(out) < 10 {
+		t.Fatalf("%d files, %v", len(out), err)
+	}
+	return out
+}
+
+// checkImage looks at the index of a layout, its two images, and what refers to
+// them.
+func checkImage(t *testing.T, dir string) {
+	t.Helper()
+	root, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := root.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := manifest.Manifests[0].Annotations["org.opencontainers.image.ref.name"]; got != "1.2.3" {
+		t.Errorf("the layout's name is %q", got)
+	}
+	index, err := root.ImageIndex(manifest.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	platforms, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(platforms.Manifests) != 2 || platforms.Annotations["org.opencontainers.image.revision"] != "0123abc" {
+		t.Fatalf("%+v", platforms)
+	}
+	for i, arch := range []string{"amd64", "arm64"} {
+		at := platforms.Manifests[i]
+		if at.Platform.String() != "linux/"+arch {
+			t.Errorf("platform %s, want %s", at.Platform, arch)
+		}
+		img, err := index.Image(at.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkConfig(t, img, arch)
+		checkFiles(t, img)
+		checkBill(t, root, manifest.Manifests[1+i], at)
+	}
+}
+
+func checkConfig(t *testing.T, img v1.Image, arch string) {
+	t.Helper()
+	file, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file.Architecture != arch || file.Config.User != "65532:65532" || file.Created.Unix() != 1700000000 ||
+		file.Config.Labels["org.opencontainers.image.version"] != "1.2.3" || file.Config.Labels["org.opencontainers.image.created"] != "2023-11-14T22:13:20Z" {
+		t.Errorf("%+v", file)
+	}
+}
+
+func checkFiles(t *testing.T, img v1.Image) {
+	t.Helper()
+	found := map[string]*tar.Header{}
+	trusted := x509.NewCertPool()
+	authorities := ""
+	r := tar.NewReader(mutate.Extract(img))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[h.Name] = h
+		if h.Name == "etc/ssl/certs/ca-certificates.crt" {
+			data, err := io.ReadAll(r)
+			if err != nil || !trusted.AppendCertsFromPEM(data) {
+				t.Errorf("certificates: %v", err)
+			}
+			authorities = string(data)
+		}
+	}
+	for name, mode := range map[string]int64{"faas-lambda": 0o755, "etc/passwd": 0o644, "tmp": 0o1777, "home/nonroot": 0o700} {
+		h := found[name]
+		if h == nil {
+			h = found[name+"/"]
+		}
+		if h == nil || h.Mode != mode {
+			t.Errorf("%s: %+v", name, h)
+		}
+	}
+	if !strings.Contains(authorities, "CN=Amazon Root CA 1") || strings.Count(authorities, "BEGIN CERTIFICATE") < 100 {
+		t.Errorf("%d authorities", strings.Count(authorities, "BEGIN CERTIFICATE"))
+	}
+}
+
+// checkBill: a bill of materials refers to its image, and lists the modules of
+// the program.
+func checkBill(t *testing.T, root v1.ImageIndex, at, subject v1.Descriptor) {
+	t.Helper()
+	bill, err := root.Image(at.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := bill.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if manifest.Subject == nil || manifest.Subject.Digest != subject.Digest || at.ArtifactType != bomType {
+		t.Errorf("bill refers to %+v, type %s", manifest.Subject, at.ArtifactType)
+	}
+	layers, err := bill.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := layers[0].Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bom billOfMaterial
+	if err := json.NewDecoder(r).Decode(&bom); err != nil {
+		t.Fatal(err)
+	}
+	purls := map[string]bool{}
+	for _, c := range bom.Components {
+		path, _, _ := strings.Cut(c.PURL, "@")
+		purls[path] = true
+	}
+	for _, want := range []string{"pkg:golang/stdlib", "pkg:golang/github.com/google/go-containerregistry", "pkg:golang/golang.org/x/crypto/x509roots/fallback"} {
+		if !purls[want] {
+			t.Errorf("the bill does not name %s", want)
+		}
+	}
+	if bom.Metadata.Component.Version != "1.2.3" || len(bom.Metadata.Component.Hashes) != 1 || len(bom.Dependencies[0].DependsOn) != len(bom.Components) {
+		t.Errorf("%+v", bom.Metadata)
+	}
+}
+
+func TestPush(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true)))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	dir := t.TempDir()
+	printed := makeImages(t, dir, "-push", host+"/prefix")
+	ref, err := name.ParseReference(host + "/prefix/faas-lambda:1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := index.Digest()
+	if err != nil || !strings.Contains(printed, ref.Context().Digest(digest.String()).String()) {
+		t.Errorf("%v, printed\n%s", err, printed)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, platform := range manifest.Manifests {
+		referrers, err := remote.Referrers(ref.Context().Digest(platform.Digest.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := referrers.IndexManifest(); err != nil || len(list.Manifests) != 1 || list.Manifests[0].ArtifactType != bomType {
+			t.Errorf("%v refer to %s, %v", list, platform.Platform, err)
+		}
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	full := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(full, "faas-lambda", "mine"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{`version "a b" cannot be a tag`, []string{"-version", "a b", "-programs", programs, "-out", t.TempDir()}},
+		{"is no OCI layout", []string{"-programs", programs, "-out", full}},
+		{"no such file", []string{"-programs", t.TempDir(), "-out", t.TempDir()}},
+		{"linux-riscv64", []string{"-arch", "riscv64", "-programs", programs, "-out", t.TempDir()}},
+		{`"more" is no flag`, []string{"more"}},
+	} {
+		if err := run(t.Context(), c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %s", c.args, err, c.want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(full, "faas-lambda", "mine")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRootForADockerfile: what a Dockerfile copies is what the image has.
+func TestRootForADockerfile(t *testing.T) {
+	dir := t.TempDir()
+	if err := run(t.Context(), []string{"-root", dir}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	files, err := providerFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		info, err := os.Stat(filepath.Join(dir, f.name))
+		if err != nil || info.IsDir() != f.isDir() || info.Mode().Perm() != fs.FileMode(f.mode&0o777) || info.Mode()&fs.ModeSticky != f.fileMode()&fs.ModeSticky {
+			t.Errorf("%s: %v, %v", f.name, info, err)
+		}
+	}
+}
