@@ -30,7 +30,9 @@ func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
 	return listener, nil
 }
 
-// serve answers the provider API on listener until ctx ends. It owns listener.
+// serve answers the provider API on listener until ctx ends, and for
+// ShutdownDelay after that: it is not ready then, answers, and lets go of its
+// connections. It owns listener.
 func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) (err error) {
 	defer func() { _ = listener.Close() }() // closed already where it was used
 	traces, err := newTracing(ctx, os.Getenv)
@@ -44,7 +46,9 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 			log.Warn("spans were lost", "error", err)
 		}
 	}()
-	handler, closeBackend, err := handler(ctx, cfg, log)
+	ends, end := later(ctx, cfg.ShutdownDelay)
+	defer end()
+	handler, closeBackend, err := handler(ends, ctx.Done(), cfg, log)
 	if err != nil {
 		return err
 	}
@@ -53,7 +57,7 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 		handler = invocations(handler, log)
 	}
 	if cfg.PprofPort != 0 {
-		while, stop := context.WithCancel(ctx)
+		while, stop := context.WithCancel(ends)
 		defer stop()
 		wait, err := serveProfiles(while, cfg.PprofPort, log)
 		if err != nil {
@@ -67,15 +71,15 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 		}()
 	}
 	log.Info("provider listens", "address", listener.Addr().String(), "version", version)
-	return serveHTTP(ctx, listener, traces.wrap(handler), cfg.ReadTimeout, cfg.ShutdownTimeout)
+	return serveHTTP(ends, listener, traces.wrap(partingFrom(ctx.Done(), handler)), cfg.ReadTimeout, cfg.ShutdownTimeout)
 }
 
 // lastSpans is how long the end of the program waits for a collector of traces.
 const lastSpans = 2 * time.Second
 
-// handler wires configuration, backend and API. The second result closes the
-// backend.
-func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Handler, func() error, error) {
+// handler wires configuration, backend and API, which is not ready once closing
+// is closed. The second result closes the backend.
+func handler(ctx context.Context, closing <-chan struct{}, cfg config.Config, log *slog.Logger) (http.Handler, func() error, error) {
 	var credentials *auth.BasicAuthCredentials
 	if cfg.BasicAuth {
 		var err error
@@ -91,7 +95,7 @@ func handler(ctx context.Context, cfg config.Config, log *slog.Logger) (http.Han
 	return api.New(functions, api.Options{
 		Namespace: cfg.Namespace, Credentials: credentials, Version: version, SHA: sha,
 		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Logger: log,
-		Registry: registry, Closing: ctx.Done(),
+		Registry: registry, Closing: closing,
 	}), closeBackend, nil
 }
 

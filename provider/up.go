@@ -151,7 +151,7 @@ func (o *upOptions) config() (config.Config, error) {
 	if o.dataDir, err = dataDir(o.dataDir); err != nil {
 		return config.Config{}, err
 	}
-	cfg.Host, cfg.Port, cfg.LocalImages, cfg.ShutdownTimeout = o.host, o.port, true, grace
+	cfg.Host, cfg.Port, cfg.LocalImages, cfg.ShutdownDelay, cfg.ShutdownTimeout = o.host, o.port, true, 0, grace
 	cfg.CacheDir = filepath.Join(o.dataDir, "cache")
 	cfg.Lambda.Region, cfg.Lambda.AccessKey, cfg.Lambda.SecretKey = region, credentials, credentials
 	cfg.Lambda.Arch = runtime.GOARCH // what the sandboxes can run

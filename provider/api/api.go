@@ -37,8 +37,9 @@ type Options struct {
 	// Registry is what /metrics serves, the handlers' own metrics among it;
 	// nil makes one. Whoever wires adds what a backend collects.
 	Registry *prometheus.Registry
-	// Closing, when it is closed, ends the logs that clients follow, which
-	// else would last as long as the clients want; nil never is.
+	// Closing, when it is closed, makes /readyz say no, and ends the logs that
+	// clients follow, which else would last as long as the clients want; nil
+	// never is.
 	Closing <-chan struct{}
 }
 

@@ -111,6 +111,23 @@ func TestReadyzSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestReadyzSaysThatTheProviderEnds(t *testing.T) {
+	closing := make(chan struct{})
+	url := start(t, memory.New(), func(o *Options) { o.Closing = closing })
+	if got := send(t, "GET", url+"/readyz", ""); got.code != 200 {
+		t.Errorf("before: %d %q", got.code, got.body)
+	}
+	close(closing)
+	if got := send(t, "GET", url+"/readyz", ""); got.code != 503 || !strings.Contains(got.body, "about to end") {
+		t.Errorf("%d %q", got.code, got.body)
+	}
+	for _, path := range []string{"/healthz", "/system/functions"} {
+		if got := send(t, "GET", url+path, ""); got.code != 200 {
+			t.Errorf("%s: %d %q", path, got.code, got.body)
+		}
+	}
+}
+
 // hanging never answers a check.
 type hanging struct{ *memory.Backend }
 

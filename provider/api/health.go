@@ -19,8 +19,14 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// ready tells whether invocations can be answered.
+// ready tells whether invocations can be answered, and go on being so.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-s.opts.Closing:
+		http.Error(w, "the provider is about to end", http.StatusServiceUnavailable)
+		return
+	default:
+	}
 	if b, ok := s.backend.(backend.Checker); ok {
 		ctx, cancel := context.WithTimeout(r.Context(), probeWait)
 		defer cancel()

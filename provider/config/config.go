@@ -23,6 +23,7 @@ type Config struct {
 
 	ReadTimeout     time.Duration // for a request's headers, and for the body of one to /system
 	WriteTimeout    time.Duration // for writing an answer of /system
+	ShutdownDelay   time.Duration // how long it answers, and is not ready, before it ends
 	ShutdownTimeout time.Duration // how long invocations under way may last when the program is told to end
 
 	LogLevel  string // debug, info, warn or error
@@ -139,7 +140,8 @@ func (v *values) config() Config {
 		Port:               v.number("port", 8080, 0, 65535, "port of the provider; 0 takes a free one. `up` has `--port`"),
 		ReadTimeout:        v.duration("read_timeout", 10*time.Second, time.Second, 24*time.Hour, "for a request's headers, and for the body of one to `/system`. Invocations have the function's own timeout"),
 		WriteTimeout:       v.duration("write_timeout", 10*time.Second, time.Second, 24*time.Hour, "for writing an answer of `/system`"),
-		ShutdownTimeout:    v.duration("shutdown_timeout", 25*time.Second, 0, 15*time.Minute, "how long invocations under way may go on when the program is told to end; with `up` always 2s"),
+		ShutdownDelay:      v.duration("shutdown_delay", 0, 0, 15*time.Minute, "how long the provider, told to end, still answers while `/readyz` says 503: the time that a load balancer takes to see it. The chart sets it"),
+		ShutdownTimeout:    v.duration("shutdown_timeout", 25*time.Second, 0, 15*time.Minute, "how long invocations under way may go on after that, when the program is told to end; with `up` always 2s"),
 		LogLevel:           v.text("log_level", "info", "`debug`, `info`, `warn` or `error`. `debug` has a line for each invocation"),
 		LogFormat:          v.text("log_format", "text", "`text`, or `json` for one JSON object a line"),
 		PprofPort:          v.number("pprof_port", 0, 0, 65535, "port of Go's profiles on 127.0.0.1; 0 serves none"),

@@ -32,6 +32,7 @@ type caller struct {
 	signer    *v4.Signer
 	agent     string
 	endpoint  atomic.Pointer[url.URL] // once it is known
+	clock     clock
 }
 
 // newCaller makes a caller with the options of an SDK's client.
@@ -67,9 +68,19 @@ type call struct {
 
 // invoke sends an invocation and returns the answer, whose body the caller
 // closes; an answer that is an error is returned as such. A connection that
-// could not be made is tried again, since nothing was sent then; nothing else
-// is: a function must not run twice because an answer was lost.
+// could not be made is tried again, since nothing was sent then, and so is a
+// request whose signature our wrong clock made old, which no function has seen;
+// nothing else is: a function must not run twice because an answer was lost.
 func (c *caller) invoke(ctx context.Context, in call) (*http.Response, error) {
+	answer, err := c.attempt(ctx, in)
+	if c.clock.corrected(err) {
+		return c.attempt(ctx, in)
+	}
+	return answer, err
+}
+
+// attempt sends an invocation, signed for now.
+func (c *caller) attempt(ctx context.Context, in call) (*http.Response, error) {
 	r, err := c.request(ctx, in)
 	if err != nil {
 		return nil, err
@@ -128,7 +139,7 @@ func (c *caller) request(ctx context.Context, in call) (*http.Request, error) {
 		return nil, fmt.Errorf("get credentials: %w", err)
 	}
 	sum := sha256.Sum256(in.payload.data)
-	if err := c.signer.SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "lambda", c.options.Region, time.Now()); err != nil {
+	if err := c.signer.SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "lambda", c.options.Region, c.clock.now()); err != nil {
 		return nil, fmt.Errorf("sign request: %w", err)
 	}
 	return r, nil
@@ -152,6 +163,7 @@ type refusal struct {
 	code, message       string
 	requestID, throttle string        // Throttled by what, such as ReservedFunctionConcurrentInvocationLimitExceeded
 	after               time.Duration // zero when the answer does not say
+	at                  time.Time     // AWS's clock; zero when the answer does not say
 }
 
 var _ smithy.APIError = (*refusal)(nil)
@@ -175,6 +187,7 @@ const maxRefusal = 64 << 10
 func readError(answer *http.Response) error {
 	defer answer.Body.Close()
 	e := &refusal{status: answer.StatusCode, requestID: answer.Header.Get("X-Amzn-Requestid")}
+	e.at, _ = http.ParseTime(answer.Header.Get("Date"))
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
 	if err != nil {
 		return fmt.Errorf("read an answer with status %d: %w", answer.StatusCode, err)
