@@ -113,9 +113,14 @@ func (x *execution) coldStart() (bool, error) {
 	if c.RuntimeVersionConfig != nil {
 		x.log.printf("INIT_START Runtime Version: %s.emulator\tRuntime Version ARN: %s", c.Runtime, c.RuntimeVersionConfig.RuntimeVersionArn)
 	}
-	ctx, cancel := context.WithTimeout(x.ctx, x.initTimeout)
-	defer cancel()
-	took, err := x.boot(ctx)
+	// The time that a place takes is not the function's.
+	var took time.Duration
+	err := x.place(x.ctx)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(x.ctx, x.initTimeout)
+		defer cancel()
+		took, err = x.lease.instance.box.Boot(ctx)
+	}
 	if err == nil {
 		x.init = took
 		return true, nil
@@ -131,27 +136,30 @@ func (x *execution) coldStart() (bool, error) {
 func (x *execution) startAgain(deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(x.ctx, deadline)
 	defer cancel()
-	took, err := x.boot(ctx)
+	var took time.Duration
+	err := x.place(ctx)
+	if err == nil {
+		took, err = x.lease.instance.box.Boot(ctx)
+	}
 	if failure := describe(err, x.event.requestID, x.timeout); failure != nil {
 		x.initReport(took, "invoke", failure)
 	}
 	return err
 }
 
-// boot starts a sandbox and its bootstrap in place of the one there was.
-func (x *execution) boot(ctx context.Context) (time.Duration, error) {
+// place makes a sandbox in place of the one there was; bootstrap does not run in it yet.
+func (x *execution) place(ctx context.Context) error {
 	if old := x.lease.instance; old != nil {
 		x.lease.instance = nil
 		if err := old.box.Close(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	i, err := x.newInstance(ctx, x.lease.post, x.lease.live, x.log, sandbox.OnDemand)
-	if err != nil {
-		return 0, err
+	if err == nil {
+		x.lease.instance = i
 	}
-	x.lease.instance = i
-	return i.box.Boot(ctx)
+	return err
 }
 
 func (x *execution) initReport(took time.Duration, phase string, failure *functionError) {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -90,31 +91,47 @@ func (r *replicated) generation(function, generation string) types.FunctionDeplo
 	return types.FunctionDeployment{Service: function, Image: r.image, EnvVars: map[string]string{"GENERATION": generation}, Annotations: &told, Labels: &told}
 }
 
-// serves returns the generation that a replica says serves, and fails the test
-// when its parts, or what the function itself says, are of several.
-func (r *replicated) serves(t *testing.T, i int, function string) string {
+// serves returns the generation that a replica says serves, and the one that an
+// invocation through it says it is. A replica keeps what it knows for a moment,
+// so that they can differ that long. A status whose parts are of several
+// generations fails the test.
+func (r *replicated) serves(t *testing.T, i int, function string) (told, is string) {
 	t.Helper()
-	replica := r.replicas[i]
-	answer, err := replica.Do(t.Context(), http.MethodGet, "/system/function/"+function, nil)
-	if err == nil && answer.Status == http.StatusNotFound {
-		return ""
-	}
 	var status types.FunctionStatus
+	answer, err := r.replicas[i].Do(t.Context(), http.MethodGet, "/system/function/"+function, nil)
 	if err == nil {
 		err = json.Unmarshal(answer.Body, &status)
 	}
 	if err != nil || answer.Status != http.StatusOK {
 		t.Fatalf("status of %s: %d %s, %v", function, answer.Status, answer.Body, err)
 	}
-	generation := status.EnvVars["GENERATION"]
-	if (*status.Annotations)["generation"] != generation || (*status.Labels)["generation"] != generation {
+	told = status.EnvVars["GENERATION"]
+	if (*status.Annotations)["generation"] != told || (*status.Labels)["generation"] != told {
 		t.Errorf("%s is a mix: %+v", function, status)
 	}
-	answer, err = replica.Do(t.Context(), http.MethodGet, "/function/"+function+"/request", nil)
-	if err != nil || answer.Status != http.StatusOK || !strings.Contains(string(answer.Body), strconv.Quote("GENERATION="+generation)) {
-		t.Errorf("%s of generation %s answers %d %s, %v", function, generation, answer.Status, answer.Body, err)
+	var request struct{ Environment []string }
+	answer, err = r.replicas[i].Do(t.Context(), http.MethodGet, "/function/"+function+"/request", nil)
+	if err == nil {
+		err = json.Unmarshal(answer.Body, &request)
 	}
-	return generation
+	if err != nil || answer.Status != http.StatusOK {
+		t.Fatalf("%s answers %d %s, %v", function, answer.Status, answer.Body, err)
+	}
+	for _, variable := range request.Environment {
+		if value, ok := strings.CutPrefix(variable, "GENERATION="); ok {
+			is = value
+		}
+	}
+	return told, is
+}
+
+// comesToServe waits until a replica says that a generation serves, and it does.
+func (r *replicated) comesToServe(t *testing.T, i int, function, generation string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("replica %d serves %q of %s", i, generation, function), func() bool {
+		told, is := r.serves(t, i, function)
+		return told == generation && is == generation
+	})
 }
 
 // number reads a variable that the heavier run of these tests sets.
@@ -167,6 +184,242 @@ func TestReplicasRollUnderLoad(t *testing.T) {
 				answer, err := replica.Do(t.Context(), http.MethodGet, "/system/function/"+function, nil)
 				return err == nil && strings.Contains(string(answer.Body), fmt.Sprintf(`"GENERATION":%q`, generation))
 			})
+		}
+	}
+}
+
+// awsCall says which calls to AWS are meant, by method and the end of the path.
+func awsCall(method, suffix string) func(*http.Request) bool {
+	return func(r *http.Request) bool { return r.Method == method && strings.HasSuffix(r.URL.Path, suffix) }
+}
+
+// changes are the calls of a deployment of a function that is there, in order.
+var changes = []struct {
+	name string
+	call func(*http.Request) bool
+}{
+	{"UpdateFunctionConfiguration", awsCall(http.MethodPut, "/configuration")},
+	{"PublishVersion", awsCall(http.MethodPost, "/versions")},
+	{"UpdateAlias", awsCall(http.MethodPut, "/aliases/live")},
+	{"TagResource", func(r *http.Request) bool {
+		return r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/tags/")
+	}},
+}
+
+// TestReplicasDeployOneFunctionAtOnce holds the deployment of one replica at each
+// of its calls while the other replica makes one of its own. One of them wins,
+// the other gets a 409, and what serves is whole.
+func TestReplicasDeployOneFunctionAtOnce(t *testing.T) {
+	r := replicate(t)
+	for i, change := range changes {
+		for _, done := range []bool{false, true} {
+			name := fmt.Sprintf("%s done=%t", change.name, done)
+			if answer, err := r.deploy(t.Context(), 0, "f", fmt.Sprint("before ", i, done)); err != nil || answer.Status != http.StatusAccepted {
+				t.Fatalf("%s: deploy: %d %s, %v", name, answer.Status, answer.Body, err)
+			}
+			gate := r.lines[0].hold(done, change.call)
+			first := make(chan fixture.Answer, 1)
+			go func() {
+				answer, err := r.deploy(t.Context(), 0, "f", "first "+name)
+				if err != nil {
+					t.Error(err)
+				}
+				first <- answer
+			}()
+			select {
+			case <-gate.held:
+			case answer := <-first:
+				t.Fatalf("%s: the deployment was never there: %d %s", name, answer.Status, answer.Body)
+			}
+			second, err := r.deploy(t.Context(), 1, "f", "second "+name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			close(gate.open)
+			codes := map[string]int{"first " + name: (<-first).Status, "second " + name: second.Status}
+			won, conflicts := "", 0
+			for generation, code := range codes {
+				switch code {
+				case http.StatusAccepted:
+					won = generation
+				case http.StatusConflict:
+					conflicts++
+				}
+			}
+			if won == "" || conflicts != 1 {
+				t.Errorf("%s: the deployments got %v", name, codes)
+				continue
+			}
+			for i := range r.replicas {
+				r.comesToServe(t, i, "f", won)
+			}
+		}
+	}
+}
+
+// takeOver is when a change that nobody goes on with is taken to be left.
+const takeOver = 2 * time.Minute
+
+// settles waits until lists of replica 1 have brought f to rest: AWS has no
+// change of it that is not finished.
+func (r *replicated) settles(t *testing.T, name string) {
+	t.Helper()
+	type function struct {
+		Configuration struct{ Description string }
+		Tags          map[string]string
+	}
+	read := func(query string) (f function) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.up.AWS+"/2015-03-31/functions/f"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if err := json.NewDecoder(answer.Body).Decode(&f); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	eventually(t, name+": a list that finishes what the other replica left", func() bool {
+		if answer, err := r.replicas[1].Do(t.Context(), http.MethodGet, "/system/functions", nil); err != nil || answer.Status != http.StatusOK {
+			t.Fatalf("list: %d %s, %v", answer.Status, answer.Body, err)
+		}
+		latest, live := read(""), read("?Qualifier=live")
+		return latest.Configuration.Description != "" && latest.Configuration.Description == live.Configuration.Description && latest.Tags["faas-lambda:pending"] == ""
+	})
+}
+
+// TestReplicaKilledWhileItDeploys kills a replica at each call of a deployment.
+// Nobody leads: the other replica's next look, two minutes later by AWS's clock,
+// completes the deployment or undoes it.
+func TestReplicaKilledWhileItDeploys(t *testing.T) {
+	r := replicate(t)
+	for i, change := range changes {
+		name := change.name
+		if answer, err := r.deploy(t.Context(), 0, "f", "old"); err != nil || answer.Status != http.StatusAccepted {
+			t.Fatalf("%s: deploy: %d %s, %v", name, answer.Status, answer.Body, err)
+		}
+		gate := r.lines[0].hold(i%2 == 0, change.call)
+		cut := make(chan error, 1)
+		go func() {
+			answer, err := r.deploy(context.WithoutCancel(t.Context()), 0, "f", "new")
+			if err == nil {
+				err = fmt.Errorf("%s: answered %d %s", name, answer.Status, answer.Body)
+			} else {
+				err = nil
+			}
+			cut <- err
+		}()
+		select {
+		case <-gate.held:
+		case err := <-cut:
+			t.Fatalf("%s: the deployment was never there: %v", name, err)
+		}
+		killed := r.replicas[0]
+		if err := killed.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		close(gate.open)
+		if err := <-cut; err != nil {
+			t.Error(err)
+		}
+		r.remove(killed.URL)
+		_, serving := r.serves(t, 1, "f")
+		if serving != "old" && serving != "new" {
+			t.Errorf("%s: %q serves", name, serving)
+		}
+		r.lines[1].set(func(l *awsLine) { l.later = takeOver })
+		r.settles(t, name)
+		r.comesToServe(t, 1, "f", serving)
+		if answer, err := r.deploy(t.Context(), 1, "f", "after "+name); err != nil || answer.Status != http.StatusAccepted {
+			t.Errorf("%s: the next deployment: %d %s, %v", name, answer.Status, answer.Body, err)
+		}
+		r.comesToServe(t, 1, "f", "after "+name)
+		r.lines[1].set(func(l *awsLine) { l.later = 0 })
+		r.start(t, 0)
+		r.until(t, r.replicas[0].URL, true)
+	}
+}
+
+// TestReplicaCutOffFromAWS takes the way to AWS from one replica, which then is
+// not ready, but alive, and gives it back. The other one serves all the time.
+func TestReplicaCutOffFromAWS(t *testing.T) {
+	r := replicate(t)
+	if answer, err := r.deploy(t.Context(), 0, "f", "0"); err != nil || answer.Status != http.StatusAccepted {
+		t.Fatalf("deploy: %d %s, %v", answer.Status, answer.Body, err)
+	}
+	r.lines[1].set(func(l *awsLine) { l.cut = true })
+	r.until(t, r.replicas[1].URL, false)
+	for path, want := range map[string]int{"/readyz": http.StatusServiceUnavailable, "/healthz": http.StatusOK} {
+		if answer, err := r.replicas[1].Do(t.Context(), http.MethodGet, path, nil); err != nil || answer.Status != want {
+			t.Errorf("%s of the replica that is cut off: %d %s, %v", path, answer.Status, answer.Body, err)
+		}
+	}
+	for path, want := range map[string]int{"/function/f": http.StatusServiceUnavailable, "/system/functions": http.StatusServiceUnavailable} {
+		if answer, err := r.replicas[1].Do(t.Context(), http.MethodGet, path, nil); err != nil || answer.Status != want {
+			t.Errorf("%s of the replica that is cut off: %d %s, %v", path, answer.Status, answer.Body, err)
+		}
+	}
+	before := r.connections(r.replicas[1].URL)
+	load := startTraffic(t.Context(), r.URL, 50, r.image, "f")
+	load.moreOf(t, 100)
+	if got := r.connections(r.replicas[1].URL); got != before {
+		t.Errorf("the replica that is cut off got %d connections", got-before)
+	}
+	r.lines[1].set(func(l *awsLine) { l.cut = false })
+	r.until(t, r.replicas[1].URL, true)
+	load.moreOf(t, 100)
+	load.end(t, "one replica cut off, and back")
+	if answer, err := r.replicas[1].Do(t.Context(), http.MethodGet, "/function/f", nil); err != nil || answer.Status != http.StatusOK {
+		t.Errorf("the replica that is back answers %d %s, %v", answer.Status, answer.Body, err)
+	}
+}
+
+// TestReplicaWhoseClockIsOff has one replica whose clock is half an hour behind
+// AWS's, or ahead of it: signatures five minutes off are refused. It works, and
+// takes nothing over from the other replica that is under way.
+func TestReplicaWhoseClockIsOff(t *testing.T) {
+	r := replicate(t)
+	for _, ahead := range []time.Duration{30 * time.Minute, -30 * time.Minute} {
+		r.lines[1].set(func(l *awsLine) { l.ahead = ahead })
+		name := "AWS's clock is " + ahead.String() + " ahead"
+		for i := range r.replicas {
+			generation := fmt.Sprint(name, ", by ", i)
+			if answer, err := r.deploy(t.Context(), i, "f", generation); err != nil || answer.Status != http.StatusAccepted {
+				t.Errorf("%s: deploy: %d %s, %v", generation, answer.Status, answer.Body, err)
+			}
+			for j := range r.replicas {
+				r.comesToServe(t, j, "f", generation)
+			}
+		}
+		eventually(t, name+": the replica is ready", func() bool {
+			answer, err := r.replicas[1].Do(t.Context(), http.MethodGet, "/readyz", nil)
+			return err == nil && answer.Status == http.StatusOK
+		})
+		body := []byte(strings.Repeat("incompressible? ", 8<<16)) // 8 MB: it goes another way
+		if answer, err := r.replicas[1].Do(t.Context(), http.MethodPost, "/function/f/echo", body); err != nil || answer.Status != http.StatusOK || len(answer.Body) != len(body) {
+			t.Errorf("%s: a large body: %d, %d bytes, %v", name, answer.Status, len(answer.Body), err)
+		}
+		// A deployment under way at the other replica stays its own.
+		gate := r.lines[0].hold(false, changes[1].call)
+		done := make(chan fixture.Answer, 1)
+		go func() {
+			answer, err := r.deploy(t.Context(), 0, "f", "under way")
+			if err != nil {
+				t.Error(err)
+			}
+			done <- answer
+		}()
+		<-gate.held
+		if answer, err := r.deploy(t.Context(), 1, "f", "meanwhile"); err != nil || answer.Status != http.StatusConflict {
+			t.Errorf("%s: a deployment while another is under way: %d %s, %v", name, answer.Status, answer.Body, err)
+		}
+		close(gate.open)
+		if answer := <-done; answer.Status != http.StatusAccepted {
+			t.Errorf("%s: the deployment under way: %d %s", name, answer.Status, answer.Body)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // trafficWorkers is how many requests there are at a time at most.
-const trafficWorkers = 64
+const trafficWorkers = 32
 
 // traffic is what users of a provider do, all at once, at a given rate:
 // invocations for the most part, some of them long, status, lists and
