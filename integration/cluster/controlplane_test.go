@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	node "sigs.k8s.io/kwok/kustomize/stage/node/fast"
+	pod "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
 )
 
 // controlPlane is a Kubernetes on loopback.
@@ -91,11 +94,20 @@ func (c *controlPlane) run(name string, args ...string) (*process, error) {
 	return p, err
 }
 
+// runOthers starts what works on the API server's objects.
 func (c *controlPlane) runOthers(k keys) error {
+	// How nodes and pods become ready and go: kwok's own, the quick ones.
+	stages := filepath.Join(c.dir, "stages.yaml")
+	text := strings.Join([]string{node.DefaultNodeInit, pod.DefaultPodReady, pod.DefaultPodComplete, pod.DefaultPodDelete}, "\n---\n")
+	if err := os.WriteFile(stages, []byte(text), 0o600); err != nil {
+		return err
+	}
 	for name, args := range map[string][]string{
-		"kube-controller-manager": {"--leader-elect=false", "--secure-port=0", "--service-account-private-key-file=" + k.key, "--root-ca-file=" + k.certificate},
-		"kube-scheduler":          {"--leader-elect=false", "--secure-port=0"},
-		"kwok":                    {"--manage-all-nodes=true", "--disregard-status-with-annotation-selector=", "--disregard-status-with-label-selector="},
+		// Nodes that report seldom are well.
+		"kube-controller-manager": {"--leader-elect=false", "--secure-port=0", "--node-monitor-grace-period=1h",
+			"--service-account-private-key-file=" + k.key, "--root-ca-file=" + k.certificate},
+		"kube-scheduler": {"--leader-elect=false", "--secure-port=0"},
+		"kwok":           {"--manage-all-nodes=true", "--config=" + stages},
 	} {
 		if _, err := c.run(name, append(args, "--kubeconfig="+c.kubeconfig)...); err != nil {
 			return err
@@ -114,14 +126,14 @@ func (c *controlPlane) addNodes(ctx context.Context) error {
 	for i := range 3 {
 		room := map[string]any{"cpu": "16", "memory": "64Gi", "pods": "110", "ephemeral-storage": "200Gi"}
 		name := fmt.Sprint("node-", i)
-		node := &unstructured.Unstructured{Object: map[string]any{
+		made := &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": "v1", "kind": "Node",
 			"metadata": map[string]any{"name": name, "labels": map[string]any{
 				"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": fmt.Sprint("zone-", i), "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux",
 			}},
 			"status": map[string]any{"allocatable": room, "capacity": room},
 		}}
-		if _, err := c.objects.Resource(schema.GroupVersionResource{Version: "v1", Resource: "nodes"}).Create(ctx, node, metav1.CreateOptions{}); err != nil {
+		if _, err := c.objects.Resource(schema.GroupVersionResource{Version: "v1", Resource: "nodes"}).Create(ctx, made, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("make node %s: %w", name, err)
 		}
 	}

@@ -36,7 +36,7 @@ func start(dir, name string, args ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the child has its own
+	defer log.Close()                      // the child has its own
 	p.cmd = exec.Command(program, args...) //nolint:noctx // stop ends it
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = log, log, dir
 	if err := p.cmd.Start(); err != nil {

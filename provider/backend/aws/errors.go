@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/faas-lambda/faas-lambda/layers/bundle"
 	"github.com/faas-lambda/faas-lambda/layers/flatten"
@@ -54,6 +55,7 @@ var kinds = map[string]error{
 // code and request id, after what was being done.
 func awsError(doing string, err error) error {
 	var api smithy.APIError
+	var unsent *smithyhttp.RequestSendError // of the SDK: no answer came
 	switch {
 	case err == nil:
 		return nil
@@ -64,6 +66,9 @@ func awsError(doing string, err error) error {
 	case !errors.As(err, &api):
 		if notSent(err).Bool() {
 			return backend.Errorf(backend.ErrUnreachable, "%s: reach AWS Lambda: %w", doing, err)
+		}
+		if errors.As(err, &unsent) {
+			return backend.Errorf(backend.ErrUnavailable, "%s: %w", doing, err)
 		}
 		return fmt.Errorf("%s: %w", doing, err)
 	}
