@@ -23,6 +23,7 @@ var (
 // managed are the variables that have values of their own, by those.
 var managed = map[string]string{
 	"port":                  "port",
+	"shutdown_delay":        "shutdown.drainSeconds",
 	"shutdown_timeout":      "shutdown.timeoutSeconds",
 	"basic_auth":            "basicAuth.enabled",
 	"secret_mount_path":     "basicAuth.secretName",

@@ -23,6 +23,7 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) {
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-s.opts.Closing:
+		s.metrics.ready.WithLabelValues().Set(0)
 		http.Error(w, "the provider is about to end", http.StatusServiceUnavailable)
 		return
 	default:

@@ -2,6 +2,8 @@
 {{- define "faas-lambda.env" -}}
 - name: port
   value: {{ .Values.port | toString | quote }}
+- name: shutdown_delay
+  value: {{ printf "%ds" (int .Values.shutdown.drainSeconds) }}
 - name: shutdown_timeout
   value: {{ printf "%ds" (int .Values.shutdown.timeoutSeconds) }}
 - name: basic_auth

@@ -48,10 +48,6 @@ containers:
   startupProbe: {{- merge (dict "httpGet" (dict "path" "/healthz" "port" "http")) .Values.probes.startup | toYaml | nindent 4 }}
   livenessProbe: {{- merge (dict "httpGet" (dict "path" "/healthz" "port" "http")) .Values.probes.liveness | toYaml | nindent 4 }}
   readinessProbe: {{- merge (dict "httpGet" (dict "path" "/readyz" "port" "http")) .Values.probes.readiness | toYaml | nindent 4 }}
-  {{- if .Values.shutdown.drainSeconds }}
-  lifecycle:
-    preStop: {sleep: {seconds: {{ .Values.shutdown.drainSeconds }}}}
-  {{- end }}
   resources: {{- toYaml .Values.resources | nindent 4 }}
   securityContext: {{- toYaml .Values.securityContext | nindent 4 }}
   volumeMounts: {{- include "faas-lambda.volumeMounts" . | nindent 2 }}
