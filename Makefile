@@ -27,11 +27,18 @@ WATCHDOG_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VE
 IMAGE_PROVIDERS := $(foreach arch,amd64 arm64,bin/images/programs/linux-$(arch)/faas-lambda)
 IMAGE_WATCHDOGS := $(foreach arch,amd64 arm64,bin/images/programs/linux-$(arch)/fwatchdog)
 
+# Kubernetes and what goes with it, of the versions in integration/cluster/go.mod.
+KUBERNETES    := $(shell sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\).*$$|\1|p' integration/cluster/go.mod)
+CLUSTER_TOOLS := $(addprefix bin/tools/,etcd helm kwok kube-apiserver kube-controller-manager kube-scheduler)
+package_etcd  := go.etcd.io/etcd/server/v3
+package_helm  := helm.sh/helm/v3/cmd/helm
+package_kwok  := sigs.k8s.io/kwok/cmd/kwok
+
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-peers test-templates test-rust bench load fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-replicas test-monitoring test-cluster test-peers test-templates test-rust bench load fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +81,21 @@ test: build tools ## every test, from unit to the whole line with real processes
 
 tools:
 	@integration/tools.sh aws images templates
+
+test-replicas: build ## restart two replicas under RATE (200) requests a second, ROUNDS (3) times, and all else that replicas share; of a container image with REPLICA=PROGRAM
+	RATE=$${RATE:-200} ROUNDS=$${ROUNDS:-3} $(GO) test -count=1 -v -timeout 20m -run TestReplica ./integration
+
+test-monitoring: ## evaluate the chart's dashboard and alerts with Prometheus over the metrics of a provider that works
+	$(GO) test -count=1 -v -run 'TestAlerts|TestDashboard' ./integration
+
+test-cluster: $(CLUSTER_TOOLS) ## install, upgrade, roll back and uninstall the chart on a Kubernetes of its own, which is built first (ten minutes, once)
+	cd integration/cluster && $(GO) vet . && $(GO) test -count=1 -timeout 30m $(TEST_FLAGS) .
+
+$(CLUSTER_TOOLS): bin/tools/%: integration/cluster/go.mod
+	@echo "building $*"
+	@cd integration/cluster && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o ../../$@ -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) \
+	  -X k8s.io/component-base/version.gitMajor=$(patsubst v%,%,$(word 1,$(subst ., ,$(KUBERNETES)))) -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))' \
+	  $(or $(package_$*),k8s.io/kubernetes/cmd/$*)
 
 test-peers: build ## run the cases of faas-cli and the watchdogs with the real programs: make test-peers PEERS=DIR
 	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }

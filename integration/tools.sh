@@ -73,4 +73,21 @@ curl() {
   exit 1
 }
 
+# Debian's package starts a server where it is installed: it is unpacked.
+prometheus() {
+  [ -x bin/tools/promtool ] && [ -x bin/tools/prometheus ] && return
+  local dir
+  dir=$(mktemp -d)
+  chmod 755 "$dir"
+  echo "unpacking Debian's prometheus, which evaluates the chart's dashboard and alerts"
+  if ! (cd "$dir" && apt-get -qq download prometheus 2>/dev/null); then
+    if [ "$(id -u)" = 0 ]; then apt-get update -qq; fi
+    (cd "$dir" && apt-get -qq download prometheus)
+  fi
+  dpkg -x "$dir"/prometheus_*.deb "$dir/root" && mkdir -p bin/tools &&
+    mv "$dir/root/usr/bin/promtool" "$dir/root/usr/bin/prometheus" bin/tools/ && rm -rf "$dir" && return
+  echo "the dashboard and the alerts are tested with prometheus and promtool of Debian's package prometheus" >&2
+  exit 1
+}
+
 for tool in "$@"; do "$tool"; done
