@@ -30,6 +30,7 @@ IMAGE_WATCHDOGS := $(foreach arch,amd64 arm64,bin/images/programs/linux-$(arch)/
 # Kubernetes and what goes with it, of the versions in integration/cluster/go.mod.
 KUBERNETES    := $(shell sed -n 's|^.*k8s.io/kubernetes \(v[0-9.]*\).*$$|\1|p' integration/cluster/go.mod)
 CLUSTER_TOOLS := $(addprefix bin/tools/,etcd helm kwok kube-apiserver kube-controller-manager kube-scheduler)
+TOOL_FLAGS    := -s -w $(foreach v,gitVersion=$(KUBERNETES) gitMajor=$(patsubst v%,%,$(word 1,$(subst ., ,$(KUBERNETES)))) gitMinor=$(word 2,$(subst ., ,$(KUBERNETES))),-X k8s.io/component-base/version.$(v))
 package_etcd  := go.etcd.io/etcd/server/v3
 package_helm  := helm.sh/helm/v3/cmd/helm
 package_kwok  := sigs.k8s.io/kwok/cmd/kwok
@@ -38,7 +39,7 @@ package_kwok  := sigs.k8s.io/kwok/cmd/kwok
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-replicas test-monitoring test-cluster test-peers test-templates test-rust bench load fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-replicas test-monitoring test-cluster test-peers test-templates test-rust bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,9 +94,7 @@ test-cluster: $(CLUSTER_TOOLS) ## install, upgrade, roll back and uninstall the 
 
 $(CLUSTER_TOOLS): bin/tools/%: integration/cluster/go.mod
 	@echo "building $*"
-	@cd integration/cluster && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o ../../$@ -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) \
-	  -X k8s.io/component-base/version.gitMajor=$(patsubst v%,%,$(word 1,$(subst ., ,$(KUBERNETES)))) -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))' \
-	  $(or $(package_$*),k8s.io/kubernetes/cmd/$*)
+	@cd integration/cluster && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(TOOL_FLAGS)' -o ../../$@ $(or $(package_$*),k8s.io/kubernetes/cmd/$*)
 
 test-peers: build ## run the cases of faas-cli and the watchdogs with the real programs: make test-peers PEERS=DIR
 	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }
@@ -117,6 +116,9 @@ bench: build ## figures side by side: bootstrap against aws-lambda-go, fwatchdog
 
 load: build ## load `faas-lambda up`: CLIENTS (1000) at a time for LASTING (1m), bodies of all sizes; no error but 429, memory that does not grow
 	@$(GO) run ./integration/bench -bin bin -load -clients $${CLIENTS:-1000} -lasting $${LASTING:-1m}
+
+sizing: build ## what one replica takes: at rest, with FUNCTIONS (1000) listed every 5 s, with as many invocations at a time
+	@$(GO) run ./integration/bench -bin bin -sizing -functions $${FUNCTIONS:-1000} -lasting $${LASTING:-1m}
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@for pkg in $$($(GO) list ./...); do \

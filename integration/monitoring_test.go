@@ -85,6 +85,7 @@ federation:
   default: lambda
   checkInterval: 200ms
   refresh: 1s
+  budgetPoll: 1s
   children:
   - {name: lambda, aws: {endpoint: %q, region: us-east-1, accessKeyId: faas-lambda, secretAccessKey: faas-lambda, executionRole: "arn:aws:iam::000000000000:role/faas-lambda", arch: %s}}
   - {name: here, memory: {}}

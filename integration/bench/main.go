@@ -22,8 +22,10 @@ func main() {
 	bin := flag.String("bin", "bin", "directory of the built programs")
 	hop := flag.Bool("hop", false, "measure the provider's hop alone")
 	load := flag.Bool("load", false, "load the provider instead, and look for errors and memory that grows")
+	size := flag.Bool("sizing", false, "measure what one replica takes instead")
+	functions := flag.Int("functions", 1000, "of sizing, and invocations at a time")
 	clients := flag.Int("clients", 1000, "of the load, at a time")
-	lasting := flag.Duration("lasting", time.Minute, "how long the load lasts")
+	lasting := flag.Duration("lasting", time.Minute, "how long the load, or a part of sizing, lasts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -31,6 +33,9 @@ func main() {
 	if err == nil && *load {
 		err = loading(ctx, programs, *clients, *lasting, os.Stdout)
 		exit(err)
+	}
+	if err == nil && *size {
+		exit(sizing(ctx, programs, *functions, *lasting, os.Stdout))
 	}
 	if err == nil {
 		err = hopping(ctx, programs, os.Stdout)
