@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/faas-lambda/faas-lambda/emulator/faults"
 	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
 )
 
@@ -44,6 +45,7 @@ type Server struct {
 	fleet    *fleet
 	hooks    hooks
 	services services
+	faults   faults.Set
 	output   *output
 	handler  http.Handler // what functions reach inside their sandboxes; the server itself but for tests
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/faas-lambda/faas-lambda/emulator/ecr"
+	"github.com/faas-lambda/faas-lambda/emulator/faults"
 	"github.com/faas-lambda/faas-lambda/emulator/identity"
 	"github.com/faas-lambda/faas-lambda/emulator/logs"
 	"github.com/faas-lambda/faas-lambda/emulator/metrics"
@@ -72,9 +73,22 @@ func serviceOf(r *http.Request) string {
 	return targets[prefix]
 }
 
-// ServeHTTP answers one AWS API request, of any of the services. Signatures are not verified.
+// ServeHTTP answers one AWS API request, of any of the services, or lets it go wrong where a fault is asked for. Signatures are not verified.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if faults.IsAdmin(r) {
+		s.faults.Admin().ServeHTTP(w, r)
+		return
+	}
 	service := serviceOf(r)
+	if s.faults.Empty() {
+		s.dispatch(w, r, service)
+		return
+	}
+	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.dispatch(w, r, service) })
+	s.faults.Serve(w, r, s.CallOf(r), next, refuse)
+}
+
+func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, service string) {
 	if service == "ecr" {
 		s.services.hosts.Store(r.Host, true)
 	}
@@ -82,7 +96,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r)
 		return
 	}
-	if service == "" && (r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/")) {
+	if service == "" && isRegistry(r) {
 		s.services.registry.ServeHTTP(w, r)
 		return
 	}

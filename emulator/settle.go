@@ -32,6 +32,7 @@ func (s *Server) settle(name, revision string) {
 	if s.beforeSettle != nil {
 		s.beforeSettle()
 	}
+	s.faults.Wait(s.ctx, name)
 	s.mu.Lock()
 	f := s.functions[name]
 	if f == nil || f.Config.RevisionId != revision {

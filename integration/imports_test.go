@@ -44,6 +44,7 @@ var mayImport = []struct {
 	{"emulator/image", nil},
 	{"emulator/wire", nil},
 	{"emulator/keep", nil},
+	{"emulator/faults", nil},
 	{"emulator/logs", []string{"emulator/wire"}},
 	{"emulator/metrics", []string{"emulator/wire"}},
 	{"emulator/ecr", []string{"emulator/wire", "emulator/keep"}},
@@ -60,7 +61,7 @@ var mayImport = []struct {
 	{"provider/backend/federation", []string{"provider/backend/...", "provider/api"}}, // its tests too
 	{"provider/backend/...", []string{"provider/backend/..."}},
 	{"provider/api", []string{"provider/backend", "provider/backend/memory"}},
-	{"provider", []string{"provider/...", "emulator"}},
+	{"provider", []string{"provider/...", "emulator", "emulator/faults"}},
 	{"chart", []string{"provider/config"}}, // its tests: the schema of values is made of it
 	{"images", nil},
 	{"integration/...", []string{"..."}},
