@@ -103,6 +103,7 @@ func (s *Server) accountSettings(w http.ResponseWriter, _ *http.Request, _ strin
 			size += v.Config.CodeSize
 		}
 	}
+	size += s.layers.size()
 	writeJSON(w, http.StatusOK, map[string]any{
 		"AccountLimit": map[string]int64{
 			"TotalCodeSize":                  totalCodeSize,

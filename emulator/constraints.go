@@ -3,6 +3,7 @@ package emulator
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -64,4 +65,15 @@ func (c *constraints) oneOf(member, value string, allowed ...string) {
 		list += a
 	}
 	c.failed(member, value, "Member must satisfy enum value set: ["+list+"]")
+}
+
+// ids checks each of a list of identifiers.
+func (c *constraints) ids(member string, list []string, compiled *regexp.Regexp, pattern string) {
+	for _, id := range list {
+		if len(id) > 1024 || !compiled.MatchString(id) {
+			c.failed(member, "["+strings.Join(list, ", ")+"]", "Member must satisfy constraint: [Member must have length less than or equal to "+
+				"1024, Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: "+pattern+"]")
+			return
+		}
+	}
 }

@@ -70,7 +70,8 @@ func unknownOperation(r *http.Request) *apiError {
 // upperMessage tells which errors carry their text in Message; all others use message.
 func (e *apiError) upperMessage() bool {
 	switch e.code {
-	case "ResourceNotFoundException", "ServiceException", "AccessDeniedException", "RequestEntityTooLargeException", "RequestTooLargeException":
+	case "ResourceNotFoundException", "ServiceException", "AccessDeniedException", "RequestEntityTooLargeException", "RequestTooLargeException",
+		"CodeSigningConfigNotFoundException":
 		return true
 	}
 	return false

@@ -110,6 +110,17 @@ var operationNames = map[route]string{
 	{"GET", "2018-10-31", "layers", "/versions//policy"}:                   "GetLayerVersionPolicy",
 	{"POST", "2018-10-31", "layers", "/versions//policy"}:                  "AddLayerVersionPermission",
 	{"DELETE", "2018-10-31", "layers", "/versions//policy/"}:               "RemoveLayerVersionPermission",
+	{"PUT", "2024-08-31", "functions", "/recursion-config"}:                "PutFunctionRecursionConfig",
+	{"GET", "2024-08-31", "functions", "/recursion-config"}:                "GetFunctionRecursionConfig",
+	{"GET", "2020-06-30", "functions", "/code-signing-config"}:             "GetFunctionCodeSigningConfig",
+	{"PUT", "2020-06-30", "functions", "/code-signing-config"}:             "PutFunctionCodeSigningConfig",
+	{"DELETE", "2020-06-30", "functions", "/code-signing-config"}:          "DeleteFunctionCodeSigningConfig",
+	{"POST", "2020-04-22", "code-signing-configs", ""}:                     "CreateCodeSigningConfig",
+	{"GET", "2020-04-22", "code-signing-configs", ""}:                      "ListCodeSigningConfigs",
+	{"GET", "2020-04-22", "code-signing-configs", "/"}:                     "GetCodeSigningConfig",
+	{"PUT", "2020-04-22", "code-signing-configs", "/"}:                     "UpdateCodeSigningConfig",
+	{"DELETE", "2020-04-22", "code-signing-configs", "/"}:                  "DeleteCodeSigningConfig",
+	{"GET", "2020-04-22", "code-signing-configs", "/functions"}:            "ListFunctionsByCodeSigningConfig",
 }
 
 // refuse words the error of a fault as the service does.

@@ -12,6 +12,9 @@ type function struct {
 	version                          // $LATEST
 	Tags      map[string]string      // of all versions together
 	Reserved  *int                   // reserved concurrency; nil for none
+	Loops     string                 `json:",omitempty"` // what becomes of recursive loops; empty for what is usual
+	Signing   string                 `json:",omitempty"` // ARN of the code signing configuration
+	Change    string                 `json:",omitempty"` // the creation or update last begun: what settles must still be it
 	Published int                    `json:",omitempty"` // the number given to a version last; none is given twice
 	Versions  map[string]*version    `json:",omitempty"` // published, by number
 	Aliases   map[string]*alias      `json:",omitempty"` // by name
@@ -22,7 +25,8 @@ type function struct {
 type version struct {
 	Config configuration // what the API tells
 	code
-	Live *live // what invocations run; nil before the first time that the version became active
+	Live *live  // what invocations run; nil before the first time that the version became active
+	Was  string `json:",omitempty"` // of a published version: the description of $LATEST at that time, which its own need not be
 }
 
 // code is what a version runs.

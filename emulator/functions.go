@@ -33,7 +33,7 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 	if s.functions[name] != nil {
 		return conflict("Function already exist: %s", name)
 	}
-	f := &function{version: version{Config: s.newConfiguration(name)}, Tags: in.Tags}
+	f := &function{version: version{Config: s.newConfiguration(name)}, Tags: in.Tags, Change: newID()}
 	f.Config.PackageType = cmp.Or(in.PackageType, packageZip)
 	f.apply(&in.settings, variables)
 	if len(in.Architectures) > 0 {
@@ -51,7 +51,7 @@ func (s *Server) createFunction(w http.ResponseWriter, r *http.Request, _ string
 		return err
 	}
 	s.functions[name] = f
-	s.settleLater(name, f.Config.RevisionId)
+	s.settleLater(name, f.Change)
 	writeJSON(w, http.StatusCreated, out)
 	return nil
 }

@@ -53,6 +53,18 @@ func (ls layers) use(used map[string]bool) {
 	}
 }
 
+// size is that of all versions' zips.
+func (ls layers) size() (sum int64) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range ls.all {
+		for _, v := range l.Versions {
+			sum += v.Size
+		}
+	}
+	return sum
+}
+
 // find returns a layer version, nil if there is none. The caller holds mu.
 func (ls layers) find(q layerRef) *layerVersion {
 	if l := ls.all[q.name]; l != nil {

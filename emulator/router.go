@@ -53,6 +53,17 @@ func (s *Server) routes() map[route]operation {
 		{"GET", "2018-10-31", "layers", "/versions//policy"}:                   s.getLayerPolicy,
 		{"POST", "2018-10-31", "layers", "/versions//policy"}:                  s.addLayerPermission,
 		{"DELETE", "2018-10-31", "layers", "/versions//policy/"}:               s.removeLayerPermission,
+		{"PUT", "2024-08-31", "functions", "/recursion-config"}:                s.putRecursion,
+		{"GET", "2024-08-31", "functions", "/recursion-config"}:                s.getRecursion,
+		{"GET", "2020-06-30", "functions", "/code-signing-config"}:             s.getFunctionSigning,
+		{"PUT", "2020-06-30", "functions", "/code-signing-config"}:             s.putFunctionSigning,
+		{"DELETE", "2020-06-30", "functions", "/code-signing-config"}:          s.deleteFunctionSigning,
+		{"POST", "2020-04-22", "code-signing-configs", ""}:                     s.createSigning,
+		{"GET", "2020-04-22", "code-signing-configs", ""}:                      s.listSigning,
+		{"GET", "2020-04-22", "code-signing-configs", "/"}:                     s.getSigning,
+		{"PUT", "2020-04-22", "code-signing-configs", "/"}:                     s.updateSigning,
+		{"DELETE", "2020-04-22", "code-signing-configs", "/"}:                  s.deleteSigning,
+		{"GET", "2020-04-22", "code-signing-configs", "/functions"}:            s.listSigned,
 		{"GET", codePath, "code", "/"}:                                         s.downloadCode,
 	}
 }

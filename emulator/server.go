@@ -61,6 +61,7 @@ type Server struct {
 	mu        sync.Mutex // guards functions and what they point to
 	functions map[string]*function
 	layers    layers
+	signing   *documents[signingConfig] // by ARN
 
 	waiting      atomic.Int64 // asynchronous invocations not done yet
 	initTimeout  time.Duration
@@ -118,6 +119,9 @@ func (s *Server) open() error {
 	if s.layers, err = openLayers(s.store.dir); err != nil {
 		return err
 	}
+	if s.signing, err = openSigning(s.store.dir); err != nil {
+		return err
+	}
 	if err := s.openCalls(); err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (s *Server) open() error {
 	s.sweepCode()
 	for name, f := range s.functions {
 		if f.unsettled() { // the last program ended in the middle of a creation or update
-			s.settleLater(name, f.Config.RevisionId)
+			s.settleLater(name, f.Change)
 		}
 		s.provisionLater(name)
 	}

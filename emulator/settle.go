@@ -22,20 +22,20 @@ const beingCreated, codeCreating = "The function is being created.", "Creating"
 
 const codeInvalidImage = "InvalidImage"
 
-// settleLater brings a function's new code and configuration up in the background. revision is the one to settle: if it has changed by then,
+// settleLater brings a function's new code and configuration up in the background. change is the one to settle: if it is another by then,
 // the function was deleted or replaced. When the server is closing, the next program does it.
-func (s *Server) settleLater(name, revision string) {
-	s.background(func() { s.settle(name, revision) })
+func (s *Server) settleLater(name, change string) {
+	s.background(func() { s.settle(name, change) })
 }
 
-func (s *Server) settle(name, revision string) {
+func (s *Server) settle(name, change string) {
 	if s.beforeSettle != nil {
 		s.beforeSettle()
 	}
 	s.faults.Wait(s.ctx, name)
 	s.mu.Lock()
 	f := s.functions[name]
-	if f == nil || f.Config.RevisionId != revision {
+	if f == nil || f.Change != change {
 		s.mu.Unlock()
 		return
 	}
@@ -45,17 +45,17 @@ func (s *Server) settle(name, revision string) {
 	if s.ctx.Err() != nil {
 		return
 	}
-	s.finish(name, revision, unpackErr)
+	s.finish(name, change, unpackErr)
 	s.sweepCode()
 	s.provisionLater(name)
 }
 
 // finish records how it went. After a failed update the function runs on as it was.
-func (s *Server) finish(name, revision string, unpackErr error) {
+func (s *Server) finish(name, change string, unpackErr error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.functions[name]
-	if f == nil || f.Config.RevisionId != revision {
+	if f == nil || f.Change != change {
 		return
 	}
 	if unpackErr != nil {
@@ -133,7 +133,7 @@ func settleReason(err error) (reason, code string) {
 // unsettle marks the beginning of an update.
 func (f *function) unsettle(now time.Time) {
 	f.Config.LastModified = timestamp(now)
-	f.Config.RevisionId = newID()
+	f.Config.RevisionId, f.Change = newID(), newID()
 	if f.Config.State == stateFailed { // a function whose creation failed is created again by its next update
 		f.Config.created()
 		return

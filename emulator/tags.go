@@ -51,6 +51,7 @@ func (s *Server) tagResource(w http.ResponseWriter, r *http.Request, resource st
 			f.Tags = map[string]string{}
 		}
 		maps.Copy(f.Tags, in.Tags)
+		f.Config.RevisionId = newID() // (AWS)
 		return checkTags(f.Tags)
 	})
 	if err != nil {
@@ -71,6 +72,7 @@ func (s *Server) untagResource(w http.ResponseWriter, r *http.Request, resource 
 		for _, key := range keys {
 			delete(f.Tags, key)
 		}
+		f.Config.RevisionId = newID() // (AWS)
 		return nil
 	})
 	if err != nil {

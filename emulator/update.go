@@ -188,7 +188,7 @@ func (s *Server) change(w http.ResponseWriter, target, revision string, update f
 			return err
 		}
 		if out, err = update(f); err == nil {
-			s.settleLater(q.name, f.Config.RevisionId)
+			s.settleLater(q.name, f.Change)
 		}
 		return err
 	})

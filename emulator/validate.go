@@ -16,6 +16,8 @@ var (
 	roleRegexp     = whole(rolePattern)
 	handlerRegexp  = whole(`[^\s]+`)
 	variableRegexp = whole(`[a-zA-Z]([a-zA-Z0-9_])+`)
+	subnetRegexp   = whole(`subnet-[0-9a-z]*`)
+	groupRegexp    = whole(`sg-[0-9a-zA-Z]*`)
 )
 
 // Limits of a function's configuration.
@@ -77,6 +79,10 @@ func (s *settings) model(c *constraints) {
 		c.oneOf("snapStart.applyOn", s.SnapStart.ApplyOn, "PublishedVersions", "None")
 	}
 	checkLayerARNs(c, s.Layers)
+	if s.VpcConfig != nil {
+		c.ids("vpcConfig.subnetIds", s.VpcConfig.SubnetIds, subnetRegexp, `subnet-[0-9a-z]*`)
+		c.ids("vpcConfig.securityGroupIds", s.VpcConfig.SecurityGroupIds, groupRegexp, `sg-[0-9a-zA-Z]*`)
+	}
 	s.ImageConfig.model(c)
 	if s.LoggingConfig != nil && s.LoggingConfig.LogFormat != "" {
 		c.oneOf("loggingConfig.logFormat", s.LoggingConfig.LogFormat, "JSON", "Text")
@@ -90,7 +96,11 @@ func (s *settings) service() error {
 			return err
 		}
 	}
-	if s.VpcConfig != nil {
+	if s.VpcConfig != nil { // there is no EC2; AWS looks for the groups first
+		for _, group := range s.VpcConfig.SecurityGroupIds {
+			return invalidParameter("Error occurred while DescribeSecurityGroups. EC2 Error Code: InvalidGroup.NotFound. EC2 Error Message: "+
+				"The security group '%s' does not exist", group)
+		}
 		for _, subnet := range s.VpcConfig.SubnetIds {
 			return invalidParameter("Error occurred while DescribeSubnets. EC2 Error Code: InvalidSubnetID.NotFound. EC2 Error Message: "+
 				"The subnet ID '%s' does not exist", subnet)

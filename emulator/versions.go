@@ -69,7 +69,7 @@ func (f *function) publish(description *string) (v *version, fresh bool) {
 func (f *function) number() *version {
 	f.Published++
 	number := strconv.Itoa(f.Published)
-	v := &version{Config: f.Config.clone(), code: f.code}
+	v := &version{Config: f.Config.clone(), code: f.code, Was: f.Config.Description}
 	v.Config.Version = number
 	v.Config.FunctionArn += ":" + number
 	v.Config.RevisionId = newID()
@@ -90,10 +90,10 @@ func (v *version) bringUp() { v.Live = &live{ID: newID(), code: v.code, Config: 
 
 // same reports whether a published version is still what $LATEST is.
 func (f *function) same(v *version) bool {
-	return bytes.Equal(f.version.content(), v.content())
+	return f.Config.Description == v.Was && bytes.Equal(f.version.content(), v.content())
 }
 
-// content is what makes a version another one; its description does not.
+// content is what makes a version another one, beside the description that it was published from.
 func (v *version) content() []byte {
 	c := v.Config.listed()
 	c.FunctionArn, c.Version, c.RevisionId, c.LastModified, c.Description = "", "", "", "", ""

@@ -50,6 +50,11 @@ var functionCases = func() map[string]func(*replay) {
 				r.settle(f)
 			}
 		},
+		"TestPartialARNMatching::test_cross_region_arn_function_access": func(r *replay) { // the ARN says where the function is
+			f := name("f")
+			r.help("", f)
+			r.get("", arnPrefix+"function:"+f)
+		},
 		"TestLambdaRecursion::test_put_function_recursion_config_allow": func(r *replay) {
 			f := name("f")
 			r.help("", f)
