@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -193,6 +194,35 @@ func makeRuby(ctx context.Context, b *build, dir string) ([]files, error) {
 	}
 	code := files{}
 	return []files{installed, code}, code.add(dir, "home/app", append(notShipped, "gems")...)
+}
+
+// makeJava compiles the archives of a function and of what serves it, and fetches
+// those that its pom.xml names. Maven keeps what it has fetched by itself. Tests
+// are for the developer, and for the template's Dockerfile.
+func makeJava(ctx context.Context, b *build, dir string) ([]files, error) {
+	lib := filepath.Join(dir, "app", "target", "lib")
+	if err := os.RemoveAll(lib); err != nil { // what the function no longer needs would stay
+		return nil, fmt.Errorf("clean %s: %w", lib, err)
+	}
+	args := append([]string{"-B", "-q", "-Dmaven.test.skip=true", "package"}, strings.Fields(b.args["MAVEN_ARGS"])...)
+	if err := b.command(ctx, dir, nil, "mvn", args...); err != nil {
+		return nil, err
+	}
+	all := files{}
+	if err := all.add(lib, "home/app/lib"); err != nil {
+		return nil, err
+	}
+	// The function's own archives change at each build, and others with pom.xml.
+	own, others := files{}, files{}
+	for name, f := range all {
+		switch path.Base(name) {
+		case "function-1.0.jar", "entrypoint-1.0.jar", "model-1.0.jar":
+			own[name] = f
+		default:
+			others[name] = f
+		}
+	}
+	return []files{others, own}, nil
 }
 
 // notShipped are parts of a build folder that no function needs.

@@ -61,6 +61,7 @@ var recipes = map[string]recipe{
 	"rust-lambda":   {base: scratch, make: makeRust, env: []string{"fprocess=./handler", "upstream_url=http://127.0.0.1:8082"}},
 	"node-lambda":   {base: lambdaBase("nodejs", "NODE_VERSION", "22"), make: makeNode, env: []string{"fprocess=node index.js", "upstream_url=http://127.0.0.1:3000"}},
 	"python-lambda": {base: lambdaBase("python", "PYTHON_VERSION", pythonVersion), make: makePython, env: []string{"fprocess=python3 index.py", "upstream_url=http://127.0.0.1:5000", "PYTHONPATH=/home/app/packages"}},
+	"java-lambda":   {base: lambdaBase("java", "JAVA_VERSION", "21"), make: makeJava, env: []string{"fprocess=java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp lib/* com.openfaas.entrypoint.App", "upstream_url=http://127.0.0.1:8082"}},
 	"ruby-lambda":   {base: lambdaBase("ruby", "RUBY_VERSION", "3.4"), make: makeRuby, env: []string{"fprocess=ruby index.rb", "upstream_url=http://127.0.0.1:5000"}},
 }
 

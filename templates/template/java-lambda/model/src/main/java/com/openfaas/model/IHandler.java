@@ -1,0 +1,6 @@
+package com.openfaas.model;
+
+/** Answers requests. */
+public interface IHandler {
+    IResponse Handle(IRequest request);
+}
