@@ -39,7 +39,7 @@ package_kwok  := sigs.k8s.io/kwok/cmd/kwok
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-replicas test-monitoring test-cluster test-peers test-templates test-rust bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-replicas test-monitoring test-cluster test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,8 @@ test: build tools ## every test, from unit to the whole line with real processes
 	cd templates/template/node-lambda && node --test test/
 	cd templates/template/python-lambda && python3 -m unittest discover -s test
 	cd templates/template/ruby-lambda && ruby test/index_test.rb
+	cd templates/template/rust-lambda && cargo test --quiet
+	cd templates/template/java-lambda && mvn -B -q test
 
 tools:
 	@integration/tools.sh aws images templates
@@ -103,10 +105,6 @@ test-peers: build ## run the cases of faas-cli and the watchdogs with the real p
 test-templates: build tools ## run the community's templates, unmodified: make test-templates TEMPLATES=DIR
 	@test -n "$(TEMPLATES)" || { echo "usage: make test-templates TEMPLATES=DIR, where DIR holds clones of openfaas/templates, golang-http-template, python-flask-template and ruby-http"; exit 2; }
 	TEMPLATES=$(abspath $(TEMPLATES)) $(GO) test -count=1 -v -run TestCommunityTemplates ./integration
-
-test-rust: build ## test the template rust-lambda, build its function and send it an event; needs cargo
-	cd templates/template/rust-lambda && cargo test --quiet
-	bin/faas-lambda run templates/template/rust-lambda --sample url --times 2
 
 bench: build ## figures side by side: bootstrap against aws-lambda-go, fwatchdog against of-watchdog (PEERS=DIR), packaging against skopeo + umoci + zip
 	@integration/tools.sh bench

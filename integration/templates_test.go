@@ -2,11 +2,14 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,25 +28,34 @@ import (
 // base is what a language's image lies on in tests: Debian in place of Amazon
 // Linux, with the interpreter of the same shape of path.
 type base struct {
-	packages []string
+	packages []string // none: a static program on nothing
 	node     bool
+	path     string   // of the image; empty means Debian's
 	args     []string // of faas-lambda build
+	memory   string   // of the function
+	timeout  string   // of the function; empty means 1s
 }
 
 var bases = map[string]base{
 	"go":     {packages: []string{"libc6", "zlib1g", "dash"}},
 	"node":   {packages: []string{"libatomic1", "libstdc++6", "dash"}, node: true},
 	"python": {packages: []string{"python3", "zlib1g", "dash", "libc-bin"}, args: []string{"--build-arg", "PYTHON_VERSION=3.13"}},
+	"rust":   {},
+	"java":   {packages: []string{"openjdk-21-jre-headless", "dash", "libc-bin"}, path: "PATH=/usr/lib/jvm/java-21-openjdk-" + arch + "/bin:/usr/bin:/bin", memory: "1Gi", timeout: "3s"},
 	"ruby":   {packages: []string{"ruby", "ruby-bcrypt", "dash", "libc-bin"}},
 }
 
 // packageTypes are the types of packages, those of the table.
 var packageTypes = []string{"zip", "layers", "image"}
 
-// baseLayout writes the base of a language as an OCI layout.
-func baseLayout(t *testing.T, language string) string {
+// baseOf returns the base of a language as faas-lambda build takes it: an OCI
+// layout, or nothing.
+func baseOf(t *testing.T, language string) string {
 	t.Helper()
 	b := bases[language]
+	if len(b.packages) == 0 {
+		return "scratch"
+	}
 	root, err := images.Root(t.Context(), "trixie", arch, b.packages...)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +64,7 @@ func baseLayout(t *testing.T, language string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := fixture.Image(arch, v1.Config{Env: []string{debianPath}, WorkingDir: "/var/task", Entrypoint: []string{"/lambda-entrypoint.sh"}})
+	img, err := fixture.Image(arch, v1.Config{Env: []string{cmp.Or(b.path, debianPath)}, WorkingDir: "/var/task", Entrypoint: []string{"/lambda-entrypoint.sh"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +84,7 @@ func baseLayout(t *testing.T, language string) string {
 	if err := index.AppendImage(img); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return "oci:" + dir
 }
 
 // cell is a case of the matrix: what it shows, and an error when it does not.
@@ -180,19 +192,19 @@ func TestMatrix(t *testing.T) {
 	var table strings.Builder
 	fmt.Fprintf(&table, "| language | package | %s |\n", strings.Join(names(), " | "))
 	fmt.Fprintf(&table, "|---|---|%s\n", strings.Repeat("---|", len(matrixCells)))
-	for _, language := range []string{"go", "node", "python", "ruby"} {
-		dir := filepath.Join(t.TempDir(), language)
-		args := append([]string{
-			"build", "-f", "functions/matrix/stack.yaml", "--templates", "../templates/template", "--filter", language, "--base", "oci:" + baseLayout(t, language), "-o", dir,
-		}, bases[language].args...)
-		if out, err := faasLambda(t, args...); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		for _, kind := range packageTypes {
-			t.Run(language+" "+kind, func(t *testing.T) {
-				table.WriteString(row(t, language, kind, dir))
-			})
-		}
+	for _, language := range slices.Sorted(maps.Keys(bases)) {
+		t.Run(language, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), language)
+			args := append([]string{
+				"build", "-f", "functions/matrix/stack.yaml", "--templates", "../templates/template", "--filter", language, "--base", baseOf(t, language), "-o", dir,
+			}, bases[language].args...)
+			if out, err := faasLambda(t, args...); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			for _, kind := range packageTypes {
+				t.Run(kind, func(t *testing.T) { table.WriteString(row(t, language, kind, dir)) })
+			}
+		})
 	}
 	tableOf(t, "matrix", table.String(), len(bases)*len(packageTypes)*len(matrixCells))
 }
@@ -208,8 +220,12 @@ func names() []string {
 // row deploys a function and fills its row of the table.
 func row(t *testing.T, language, kind, dir string) string {
 	name := "matrix-" + language + "-" + kind
+	var limits *types.FunctionResources
+	if memory := bases[language].memory; memory != "" {
+		limits = &types.FunctionResources{Memory: memory}
+	}
 	deploy(t, types.FunctionDeployment{
-		Service: name, Image: "oci:" + dir, Secrets: []string{"matrix"}, EnvVars: map[string]string{"exec_timeout": "1s", "RAW_BODY": "true"},
+		Service: name, Image: "oci:" + dir, Limits: limits, Secrets: []string{"matrix"}, EnvVars: map[string]string{"exec_timeout": cmp.Or(bases[language].timeout, "1s"), "RAW_BODY": "true"},
 		Annotations: &map[string]string{packageAnnotation: kind},
 	})
 	if got := packageType(t, name); got != kind {

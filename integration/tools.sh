@@ -49,9 +49,19 @@ templates() {
   ruby -rminitest -e '' 2>/dev/null || missing+=(ruby ruby-minitest)
   python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
   echo '#include <zlib.h>' | gcc -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev zlib1g-dev)
-  [ ${#missing[@]} = 0 ] && return
-  apt "${missing[@]}" && return
+  type -P cargo >/dev/null || missing+=(cargo)
+  type -P mvn >/dev/null || missing+=(maven)
+  type -P javac >/dev/null || missing+=(default-jdk-headless)
+  [ ${#missing[@]} = 0 ] || apt "${missing[@]}" && rust && return
   echo "the templates are tested with ${missing[*]}: install Debian's packages of these names" >&2
+  exit 1
+}
+
+# The crate of AWS's events says that it needs Rust 1.84, more than some
+# releases of Debian have.
+rust() {
+  printf '1.84.0\n%s\n' "$(rustc --version | cut -d' ' -f2)" | sort -CV && return
+  echo "the template rust-lambda is tested with Rust 1.84 or later, this one is $(rustc --version): https://rustup.rs installs it" >&2
   exit 1
 }
 

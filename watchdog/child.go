@@ -90,6 +90,21 @@ func (c *child) ended() bool {
 	}
 }
 
+// endsSoon waits for the end of a process that no longer listens: a crashing
+// JVM, for one, closes its sockets a good while before it is gone. It reports
+// whether the process ended, before ctx and within a second.
+func (c *child) endsSoon(ctx context.Context) bool {
+	patience := time.NewTimer(time.Second)
+	defer patience.Stop()
+	select {
+	case <-c.done:
+		return true
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
 // stop asks the process group to end, and kills it when ctx is done first.
 func (c *child) stop(ctx context.Context) error {
 	err := kill(c.cmd, syscall.SIGTERM)

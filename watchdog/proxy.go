@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -26,6 +27,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.cause = context.Cause(ctx)
 	if err == nil {
 		err = p.run(ctx)
+	}
+	if s.restart && errors.Is(err, syscall.ECONNREFUSED) && p.cause == nil && c.endsSoon(ctx) {
+		// Nobody has seen anything of the request, and a new process can have it.
+		if c, err = s.ensure(ctx); err == nil {
+			err = p.run(ctx)
+		}
+		p.cause = context.Cause(ctx)
 	}
 	if err == nil {
 		return
@@ -75,8 +83,9 @@ type passage struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	began time.Time
-	head  bool  // the answer's head is written
-	cause error // why the context was done when something failed; nil: it was not
+	out   *outgoing // set by run
+	head  bool      // the answer's head is written
+	cause error     // why the context was done when something failed; nil: it was not
 }
 
 // fail answers for the function. A response that has begun is broken off, so
@@ -103,10 +112,14 @@ func setDuration(h http.Header, began time.Time) {
 // run sends the request and passes the answer on. When a connection that was
 // idle turns out to be dead, a request that may be repeated goes to another.
 func (p *passage) run(ctx context.Context) error {
-	o, err := p.outgoing()
-	if err != nil {
-		return err
+	if p.out == nil {
+		o, err := p.outgoing()
+		if err != nil {
+			return err
+		}
+		p.out = o
 	}
+	o := p.out
 	for {
 		c, err := p.up.get(ctx, o.repeatable())
 		if err != nil {

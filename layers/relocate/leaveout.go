@@ -49,6 +49,12 @@ var leaveOutRules = []struct {
 // libraries.
 const staticLibraries = "static libraries"
 
+// heapsOver32GB is the rule for the classes that a JVM maps at its start where
+// pointers are not compressed, which is with heaps of 32 GB and more (java.1,
+// -XX:+UseCompressedOops): Lambda has 10 GB at most. Without them such a JVM, or
+// one with ZGC, starts slower.
+const heapsOver32GB = "class archives of JVMs for heaps over 32 GB"
+
 // ruleOf returns the rule that leaves a path out, "" when none does.
 func ruleOf(p string) string {
 	for _, r := range leaveOutRules {
@@ -64,6 +70,9 @@ func ruleOf(p string) string {
 	if strings.HasSuffix(p, ".a") && (strings.HasPrefix(p, "usr/lib") || strings.HasPrefix(p, "usr/local/lib/") || strings.HasPrefix(p, "lib")) &&
 		!strings.Contains(p, "/node_modules/") && !strings.Contains(p, "-packages/") {
 		return staticLibraries
+	}
+	if strings.HasSuffix(p, "/lib/server/classes_nocoops.jsa") {
+		return heapsOver32GB
 	}
 	return ""
 }
@@ -93,11 +102,11 @@ func (m *mover) leaveOut() {
 		}
 	}
 	m.leaveOutDirs(emptied)
-	names := make([]string, 0, len(leaveOutRules)+1)
+	names := make([]string, 0, len(leaveOutRules)+2)
 	for _, r := range leaveOutRules {
 		names = append(names, r.name)
 	}
-	for _, name := range append(names, staticLibraries) {
+	for _, name := range append(names, staticLibraries, heapsOver32GB) {
 		r := counts[name]
 		if r == nil || r.Files == 0 {
 			continue

@@ -90,3 +90,53 @@ fn main() -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+    use std::io::{Read, Write};
+
+    fn of<Form>(handler: impl Handler<Form>, body: &[u8]) -> (StatusCode, Vec<u8>) {
+        let (head, body) = handler.answer(Request::new(body.to_vec())).into_parts();
+        (head.status, body)
+    }
+
+    #[test]
+    fn handlers_of_both_forms() {
+        let of_body = |body: Vec<u8>| if body.is_empty() { Err("no ink") } else { Ok(body) };
+        assert_eq!(of(of_body, b"hi"), (StatusCode::OK, b"hi".to_vec()));
+        assert_eq!(of(of_body, b""), (StatusCode::INTERNAL_SERVER_ERROR, b"no ink".to_vec()));
+        let of_request = |request: Request<Vec<u8>>| Response::builder().status(201).body(request.into_body()).unwrap();
+        assert_eq!(of(of_request, b"hi"), (StatusCode::CREATED, b"hi".to_vec()));
+    }
+
+    #[test]
+    fn an_event_is_a_request_where_there_is_no_handler_for_it() {
+        for on_lambda in [true, false] {
+            let request = |source: bool| {
+                let builder = Request::post("/");
+                if source { builder.header("x-lambda-event-source", "aws:sqs") } else { builder }.body(b"{}".to_vec()).unwrap()
+            };
+            // With handle_event it is a request elsewhere than on Lambda alone.
+            if cfg!(not(feature = "events")) || !on_lambda {
+                assert_eq!(dispatch(request(true), on_lambda).body(), dispatch(request(false), on_lambda).body());
+            }
+        }
+    }
+
+    #[test]
+    fn serves_request_after_request() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = thread::spawn(move || serve(listener.accept().unwrap().0, false));
+        for _ in 0..2 {
+            client.write_all(b"HEAD / HTTP/1.1\r\n\r\n").unwrap();
+        }
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).unwrap();
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 2, "{said}");
+        server.join().unwrap().unwrap();
+    }
+}

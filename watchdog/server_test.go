@@ -1,0 +1,88 @@
+package watchdog
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// asFunction is a variable with the address that this program listens on as the
+// process of a function.
+const asFunction = "WATCHDOG_TEST_FUNCTION"
+
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(asFunction); addr != "" {
+		fmt.Fprintln(os.Stderr, slowToEnd(addr))
+		os.Exit(3)
+	}
+	os.Exit(m.Run())
+}
+
+// slowToEnd serves until /crash, which closes the socket and ends the process
+// some time later.
+func slowToEnd(addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/crash" {
+			_ = listener.Close()
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.Copy(w, r.Body)
+	})}
+	err = server.Serve(listener)
+	time.Sleep(200 * time.Millisecond)
+	return err
+}
+
+// TestTheRequestAfterACrashIsServed asks while the process that crashed has
+// closed its socket and is not gone yet.
+func TestTheRequestAfterACrashIsServed(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := ParseConfig(OfWatchdog, []string{"mode=http", "fprocess=" + os.Args[0], "upstream_url=http://" + addr, "http_buffer_req_body=true", asFunction + "=" + addr}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := New(cfg, Options{Dir: t.TempDir(), Stdout: io.Discard, Stderr: io.Discard, Logger: slog.New(slog.DiscardHandler), Restart: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	front := httptest.NewServer(w)
+	t.Cleanup(front.Close)
+	for i, c := range []struct {
+		path   string
+		status int
+	}{{"/", 200}, {"/crash", 500}, {"/", 200}, {"/crash", 500}, {"/", 200}} {
+		res, err := http.Post(front.URL+c.path, "text/plain", strings.NewReader("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != c.status || err != nil || c.status == 200 && string(body) != "hello" {
+			t.Errorf("request %d, %s: status %d %q %v, want %d", i, c.path, res.StatusCode, body, err, c.status)
+		}
+	}
+}
