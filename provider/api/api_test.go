@@ -121,6 +121,7 @@ func TestStatusCodes(t *testing.T) {
 		{"secrets", "GET", "/system/secrets", "", 200, "[]"},
 		{"create a secret", "POST", "/system/secrets", `{"name":"s","value":"v"}`, 201, ""},
 		{"create a secret without value", "POST", "/system/secrets", `{"name":"s"}`, 400, "no value"},
+		{"create a secret of no base64", "POST", "/system/secrets", `{"name":"s","rawValue":"!!"}`, 400, "rawValue is not base64"},
 		{"create a secret with a path for a name", "POST", "/system/secrets", `{"name":"../s","value":"v"}`, 400, "../s"},
 		{"update a missing secret", "PUT", "/system/secrets", `{"name":"s","value":"v"}`, 404, "s"},
 		{"delete a missing secret", "DELETE", "/system/secrets", `{"name":"s"}`, 404, "s"},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -47,7 +48,11 @@ func where(body []byte, err error) error {
 	var offset int64
 	var syntax *json.SyntaxError
 	var mistyped *json.UnmarshalTypeError
+	var corrupt base64.CorruptInputError
 	switch {
+	case errors.As(err, &corrupt):
+		// encoding/json does not say where; a secret's is the one field of bytes.
+		return backend.Errorf(backend.ErrInvalid, "decode JSON: rawValue is not base64: %w", err)
 	case errors.As(err, &syntax):
 		offset = syntax.Offset
 	case errors.As(err, &mistyped):

@@ -3,8 +3,10 @@ package aws
 import (
 	"path"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -51,6 +53,13 @@ func (f *found) foreignStatus() types.FunctionStatus {
 	}
 	d.Labels = &labels
 	status := backend.StatusOf(d)
-	status.Replicas, status.AvailableReplicas = 1, 1
+	status.Replicas = 1
+	if c.State != lambdatypes.StatePending && c.State != lambdatypes.StateFailed {
+		status.AvailableReplicas = 1
+	}
+	// Lambda does not tell when a function was made.
+	if changed, err := time.Parse(lastModified, aws.ToString(c.LastModified)); err == nil {
+		status.CreatedAt = changed
+	}
 	return status
 }
