@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gorilla/mux"
@@ -17,12 +18,16 @@ const asyncFunction = "/async-function/"
 func (s *server) invokeAsync(w http.ResponseWriter, r *http.Request) {
 	name := mux.Vars(r)["name"]
 	out := outgoing(r, asyncFunction, name)
-	if r.Header.Get("X-Callback-Url") != "" {
-		w.Header().Set(callHeader, out.Header.Get(callHeader))
-		w.Header().Set(backend.InternalHeader, "proxy")
-		s.lacks("X-Callback-Url is not supported: nobody here waits for the answer of an asynchronous invocation; the queue of an OpenFaaS gateway does")(w, r)
-		return
-	}
 	out.Header.Set(backend.AsyncHeader, "Event")
 	s.forward(w, r, out)
+}
+
+// uncallable is the error of an invocation that nobody waits for and whose caller
+// wants to be called back; nil for every other. A queue in front, which does call
+// back, leaves the header in what it sends, but waits for the answer.
+func uncallable(r *http.Request) error {
+	if !backend.Async(r) || r.Header.Get("X-Callback-Url") == "" {
+		return nil
+	}
+	return backend.As(backend.ErrUnsupported, errors.New("X-Callback-Url is not supported: nobody here waits for the answer of an asynchronous invocation; the queue of an OpenFaaS gateway does"))
 }

@@ -166,7 +166,17 @@ func TestWhatHasNotBegunSaysSo(t *testing.T) {
 
 func TestCallbacksAreRefused(t *testing.T) {
 	url := start(t, newBlind(t, nil))
-	got := send(t, "POST", url+"/async-function/f", "x", "X-Callback-Url", "http://127.0.0.1:1/")
+	for path, kind := range map[string]string{"/async-function/f": "", "/function/f": "Event"} {
+		refusedCallback(t, send(t, "POST", url+path, "x", "X-Callback-Url", "http://127.0.0.1:1/", backend.AsyncHeader, kind))
+	}
+	// What comes out of a gateway's queue still has the header.
+	if got := send(t, "POST", url+"/function/f", "x", "X-Callback-Url", "http://127.0.0.1:1/"); got.code != 200 {
+		t.Errorf("a call from a queue: %d %s", got.code, got.body)
+	}
+}
+
+func refusedCallback(t *testing.T, got answer) {
+	t.Helper()
 	if got.code != 501 || got.header.Get(backend.InternalHeader) == "" || got.header.Get(callHeader) == "" || !strings.Contains(got.body, "X-Callback-Url") {
 		t.Errorf("%d %v %q", got.code, got.header, got.body)
 	}

@@ -84,6 +84,9 @@ func (s *server) answer(r *http.Request, raw string) (*http.Response, error) {
 	if !slices.Contains(invokeMethods, r.Method) {
 		return nil, backend.Errorf(errMethod, "method %s is not allowed", r.Method)
 	}
+	if err := uncallable(r); err != nil {
+		return nil, err
+	}
 	name, err := s.resolve(r.Context(), raw, "")
 	if err != nil {
 		return nil, err
