@@ -46,10 +46,12 @@ func status(err error) int {
 }
 
 // fail answers with err as plain text, the form that faas-cli and the gateway
-// print. A client that is gone gets nothing.
+// print. A client that is gone gets a status for those who count, without a
+// text: one that closed its half of the connection alone still reads it.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		s.log.Info("request abandoned by its client", "method", r.Method, "path", r.URL.Path, "call", w.Header().Get(callHeader), "error", err)
+		w.WriteHeader(clientGone)
 		return
 	}
 	code := status(err)

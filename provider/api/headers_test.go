@@ -1,9 +1,13 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +183,41 @@ func refusedCallback(t *testing.T, got answer) {
 	t.Helper()
 	if got.code != 501 || got.header.Get(backend.InternalHeader) == "" || got.header.Get(callHeader) == "" || !strings.Contains(got.body, "X-Callback-Url") {
 		t.Errorf("%d %v %q", got.code, got.header, got.body)
+	}
+}
+
+// endless is a backend whose invocations end with their client.
+type endless struct{ blind }
+
+func (endless) Invoke(ctx context.Context, _ backend.Name, r *http.Request) (*http.Response, error) {
+	_, err := io.Copy(io.Discard, r.Body)
+	<-ctx.Done()
+	return nil, errors.Join(err, ctx.Err())
+}
+
+// TestAClientThatGoesIsNoSuccess closes the client's half of a connection while
+// its request is answered, which net/http takes for a client that is gone.
+func TestAClientThatGoesIsNoSuccess(t *testing.T) {
+	url := start(t, endless{newBlind(t, nil)})
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /function/f HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
+	if err := errors.Join(err, conn.(*net.TCPConn).CloseWrite()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != clientGone {
+		t.Errorf("answered %d", answer.StatusCode)
+	}
+	if text := send(t, "GET", url+"/metrics", "").body; !strings.Contains(text, `provider_http_requests_total{code="499",method="POST",path="/function"} 1`) {
+		t.Errorf("not counted in\n%s", text)
 	}
 }
 
