@@ -34,12 +34,14 @@ TOOL_FLAGS    := -s -w $(foreach v,gitVersion=$(KUBERNETES) gitMajor=$(patsubst 
 package_etcd  := go.etcd.io/etcd/server/v3
 package_helm  := helm.sh/helm/v3/cmd/helm
 package_kwok  := sigs.k8s.io/kwok/cmd/kwok
+KUBECONFORM   := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+HELM4         := helm.sh/helm/v4/cmd/helm@v4.3.1
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-replicas test-monitoring test-cluster test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-replicas test-monitoring test-cluster test-chart test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,7 +84,7 @@ test: build tools ## every test, from unit to the whole line with real processes
 	cd templates/template/rust-lambda && cargo test --quiet
 	cd templates/template/java-lambda && mvn -B -q test
 
-tools:
+tools: bin/tools/helm bin/tools/kubeconform
 	@integration/tools.sh aws images templates
 
 test-replicas: build ## restart two replicas under RATE (200) requests a second, ROUNDS (3) times, and all else that replicas share; of a container image with REPLICA=PROGRAM
@@ -91,12 +93,23 @@ test-replicas: build ## restart two replicas under RATE (200) requests a second,
 test-monitoring: ## evaluate the chart's dashboard and alerts with Prometheus over the metrics of a provider that works
 	$(GO) test -count=1 -v -run 'TestAlerts|TestDashboard' ./integration
 
+test-chart: bin/tools/helm bin/tools/helm4 bin/tools/kubeconform ## lint and render the chart with Helm 3 and 4 and compare it with Kubernetes' schemas; `make test` does it with Helm 3
+	HELMS=helm4 $(GO) test -count=1 -v ./chart
+
 test-cluster: $(CLUSTER_TOOLS) ## install, upgrade, roll back and uninstall the chart on a Kubernetes of its own, which is built first (ten minutes, once)
 	cd integration/cluster && $(GO) vet . && $(GO) test -count=1 -timeout 30m $(TEST_FLAGS) .
 
 $(CLUSTER_TOOLS): bin/tools/%: integration/cluster/go.mod
 	@echo "building $*"
 	@cd integration/cluster && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(TOOL_FLAGS)' -o ../../$@ $(or $(package_$*),k8s.io/kubernetes/cmd/$*)
+
+bin/tools/kubeconform:
+	@echo "building kubeconform"
+	@GOBIN=$(CURDIR)/bin/tools $(GO) install $(KUBECONFORM)
+
+bin/tools/helm4:
+	@echo "building helm 4"
+	@GOBIN=$(CURDIR)/bin/tools/helm4.new $(GO) install $(HELM4) && mv bin/tools/helm4.new/helm $@ && rmdir bin/tools/helm4.new
 
 test-peers: build ## run the cases of faas-cli and the watchdogs with the real programs: make test-peers PEERS=DIR
 	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }

@@ -8,16 +8,39 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml"
 )
 
-// kubernetes is the version that is rendered for, and whose schemas are used.
-const kubernetes = "v1.37.2"
+// kubernetes is the version that is rendered for, and whose schemas are used: the
+// one that the chart is installed on in integration/cluster.
+var kubernetes = sync.OnceValues(func() (string, error) {
+	const file = "../integration/cluster/go.mod"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	found := regexp.MustCompile(`\tk8s\.io/kubernetes (v[0-9.]+)`).FindSubmatch(data)
+	if found == nil {
+		return "", fmt.Errorf("%s does not require k8s.io/kubernetes", file)
+	}
+	return string(found[1]), nil
+})
 
-// tool is the path of a program that integration/tools.sh installs.
+func kubernetesVersion(t *testing.T) string {
+	t.Helper()
+	version, err := kubernetes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+// tool is the path of a program that the Makefile builds.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "bin", "tools", name))
@@ -25,7 +48,7 @@ func tool(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v: run integration/tools.sh chart", err)
+		t.Fatalf("%v: run make bin/tools/%s", err, name)
 	}
 	return path
 }
@@ -57,7 +80,7 @@ func helm(t *testing.T, program string, args ...string) (string, error) {
 
 func template(t *testing.T, program string, args ...string) (string, error) {
 	t.Helper()
-	return helm(t, program, append([]string{"template", "faas-lambda", chartDir, "--namespace", "openfaas", "--kube-version", kubernetes}, args...)...)
+	return helm(t, program, append([]string{"template", "faas-lambda", chartDir, "--namespace", "openfaas", "--kube-version", kubernetesVersion(t)}, args...)...)
 }
 
 // required are the values that the backend aws cannot do without.

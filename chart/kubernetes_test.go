@@ -35,7 +35,7 @@ func module(t *testing.T, path, version string) string {
 func schemas(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	data, err := os.ReadFile(filepath.Join(module(t, "k8s.io/kubernetes", kubernetes), "api", "openapi-spec", "swagger.json"))
+	data, err := os.ReadFile(filepath.Join(module(t, "k8s.io/kubernetes", kubernetesVersion(t)), "api", "openapi-spec", "swagger.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,12 +78,11 @@ func TestAPodEndsAfterItsInvocations(t *testing.T) {
 		if fmt.Sprint(grace) != fmt.Sprint(c.drain+c.timeout+15) {
 			t.Errorf("%+v: %v seconds", c, grace)
 		}
-		own, err := time.ParseDuration(o.environment(t)["shutdown_timeout"])
-		if err != nil || own != time.Duration(c.timeout)*time.Second {
-			t.Errorf("%+v: shutdown_timeout %s, %v", c, own, err)
-		}
-		if sleep := at(o.container(t), "lifecycle", "preStop", "sleep", "seconds"); (c.drain > 0) != (sleep != nil) {
-			t.Errorf("%+v: preStop sleeps %v", c, sleep)
+		for name, want := range map[string]int{"shutdown_delay": c.drain, "shutdown_timeout": c.timeout} {
+			own, err := time.ParseDuration(o.environment(t)[name])
+			if err != nil || own != time.Duration(want)*time.Second {
+				t.Errorf("%+v: %s %s, %v", c, name, own, err)
+			}
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 func TestLint(t *testing.T) {
 	for _, program := range helms(t) {
 		for _, values := range examples(t) {
-			if out, err := helm(t, program, "lint", "--strict", "--kube-version", kubernetes, "--values", values, chartDir); err != nil {
+			if out, err := helm(t, program, "lint", "--strict", "--kube-version", kubernetesVersion(t), "--values", values, chartDir); err != nil {
 				t.Errorf("%s, %s: %v\n%s", program, values, err, out)
 			}
 		}
