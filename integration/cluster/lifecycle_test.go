@@ -3,10 +3,12 @@ package cluster
 import (
 	"fmt"
 	"maps"
+	"math"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -31,14 +33,14 @@ var variants = []variant{
 			provider + "spec.template.spec.serviceAccountName":                                  "aws-faas-lambda",
 			provider + "spec.template.spec.containers.0.securityContext.readOnlyRootFilesystem": "true",
 			provider + "spec.template.spec.securityContext.runAsNonRoot":                        "true",
-			provider + "status.availableReplicas":                                               "2",
+			provider + "status.updatedReplicas":                                                 "2",
 			provider + "env AWS_REGION":                                                         "eu-west-1",
 			provider + "env lambda_execution_role":                                              "arn:aws:iam::123456789012:role/functions",
 			"PodDisruptionBudget/aws-faas-lambda spec.maxUnavailable":                           "1",
 			"Service/aws-faas-lambda spec.ports.0.targetPort":                                   "http",
 		},
 		changed: "aws: {region: eu-central-1, executionRole: 'arn:aws:iam::123456789012:role/functions'}\nserviceAccount: {roleArn: 'arn:aws:iam::123456789012:role/provider'}\nreplicas: 3\nsettings: {function_memory: 512}\n",
-		then:    map[string]string{provider + "status.availableReplicas": "3", provider + "env AWS_REGION": "eu-central-1", provider + "env function_memory": "512"},
+		then:    map[string]string{provider + "status.updatedReplicas": "3", provider + "env AWS_REGION": "eu-central-1", provider + "env function_memory": "512"},
 	},
 	{
 		name:   "secret",
@@ -121,10 +123,16 @@ func TestLifecycle(t *testing.T) {
 			r.must(append([]string{"install", r.name, chart}, r.with(v.values)...)...)
 			r.check("installed", v.want)
 			first := r.must("get", "manifest", r.name)
-			r.must(append([]string{"upgrade", r.name, chart}, r.with(v.changed)...)...)
-			r.check("upgraded", v.then)
-			r.must(append([]string{"rollback", r.name, "1"}, wait...)...)
-			r.check("rolled back", v.want)
+			least := r.leastReady(func() {
+				r.must(append([]string{"upgrade", r.name, chart}, r.with(v.changed)...)...)
+				r.check("upgraded", v.then)
+				r.must(append([]string{"rollback", r.name, "1"}, wait...)...)
+				r.check("rolled back", v.want)
+			})
+			// A deployment whose replicas an autoscaler counts begins with one.
+			if least < 2 && !strings.Contains(v.values, "autoscaling") {
+				t.Errorf("at one time %d replicas were ready", least)
+			}
 			if again := r.must("get", "manifest", r.name); again != first {
 				t.Errorf("rolled back it is\n%s\nand was\n%s", again, first)
 			}
@@ -138,6 +146,31 @@ func TestLifecycle(t *testing.T) {
 			})
 		})
 	}
+}
+
+// leastReady returns how many replicas were ready at the worst time of what do
+// does.
+func (r *release) leastReady(do func()) int64 {
+	r.t.Helper()
+	deployments := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	watch, err := kubernetes.objects.Resource(deployments).Namespace(r.namespace).Watch(r.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	seen, least := make(chan struct{}), int64(math.MaxInt64)
+	go func() {
+		defer close(seen)
+		for event := range watch.ResultChan() {
+			if object, ok := event.Object.(*unstructured.Unstructured); ok && event.Type != "DELETED" {
+				ready, _, _ := unstructured.NestedInt64(object.Object, "status", "readyReplicas")
+				least = min(least, ready)
+			}
+		}
+	}()
+	do()
+	watch.Stop()
+	<-seen
+	return least
 }
 
 // claim makes a claim of a volume, as an administrator does.
@@ -207,6 +240,10 @@ func environment(deployment map[string]any) map[string]any {
 // words that name it.
 func TestBadValues(t *testing.T) {
 	r := newRelease(t, "bad")
+	before, err := r.everything()
+	if err != nil {
+		t.Fatal(err)
+	}
 	const good = "aws: {region: eu-west-1, executionRole: 'arn:aws:iam::123456789012:role/functions'}\n"
 	for name, c := range map[string]struct {
 		values string
@@ -223,7 +260,7 @@ func TestBadValues(t *testing.T) {
 		"a federation that is not told":   {"backend: federation\n", []string{"config.federation"}},
 		"a role and a key":                {"aws: {region: eu-west-1, executionRole: 'arn:aws:iam::123456789012:role/functions', credentialsSecret: aws}\nserviceAccount: {roleArn: 'arn:aws:iam::123456789012:role/provider'}\n", []string{"serviceAccount.roleArn", "aws.credentialsSecret"}},
 		"refused by Kubernetes: affinity": {good + "affinity: {nodeAffinity: somewhere}\n", []string{"nodeAffinity"}},
-		"refused by Kubernetes: a volume": {good + "extraVolumes: [{name: more, emptyDir: {sizeLimit: much}}]\n", []string{"sizeLimit"}},
+		"refused by Kubernetes: a volume": {good + "extraVolumes: [{name: more, emptyDir: {medium: 5}}]\n", []string{"medium"}},
 		"refused by Kubernetes: a mount":  {good + "extraVolumeMounts: [{name: missing, mountPath: /missing}]\n", []string{"missing", "volumeMounts"}},
 		"refused by Kubernetes: a label":  {good + "podLabels: {team: 'a b'}\n", []string{"a b"}},
 	} {
@@ -237,7 +274,10 @@ func TestBadValues(t *testing.T) {
 					t.Errorf("it does not say %q:\n%s", says, out)
 				}
 			}
-			_, _ = r.helm("uninstall", r.name, "--ignore-not-found", "--wait") // a release that failed is kept
+			r.must("uninstall", r.name, "--ignore-not-found", "--wait") // Helm keeps a release that failed
+			if after, err := r.everything(); err != nil || !maps.Equal(after, before) {
+				t.Errorf("there is %v, there was %v, %v", after, before, err)
+			}
 		})
 	}
 }
