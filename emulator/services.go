@@ -13,6 +13,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/emulator/ecr"
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
+	"github.com/faas-lambda/faas-lambda/emulator/iam"
 	"github.com/faas-lambda/faas-lambda/emulator/identity"
 	"github.com/faas-lambda/faas-lambda/emulator/logs"
 	"github.com/faas-lambda/faas-lambda/emulator/metrics"
@@ -50,9 +51,16 @@ func (s *Server) openServices() error {
 	if err != nil {
 		return fmt.Errorf("open ECR: %w", err)
 	}
+	roles, err := iam.Open(iam.Options{Dir: s.store.dir, User: identity.User, Account: func(accessKey string) string {
+		return identity.Account(accessKey, s.opts.Account)
+	}})
+	if err != nil {
+		return fmt.Errorf("open IAM: %w", err)
+	}
 	s.services = services{objects: objects, images: images, registry: images.Guarded(), hosts: &sync.Map{}, handlers: map[string]http.Handler{
 		"s3":  objects,
 		"sts": identity.New(s.opts.Account),
+		"iam": roles,
 		"ecr": images.API(),
 	}}
 	lines := logs.New(logs.Options{Account: s.opts.Account, Region: s.opts.Region})

@@ -49,6 +49,7 @@ var mayImport = []struct {
 	{"emulator/metrics", []string{"emulator/wire"}},
 	{"emulator/ecr", []string{"emulator/wire", "emulator/keep"}},
 	{"emulator/identity", []string{"emulator/wire"}},
+	{"emulator/iam", []string{"emulator/wire", "emulator/keep"}},
 	{"emulator/recorded", []string{"emulator", "emulator/faults"}},
 	{"emulator/s3", []string{"emulator/wire", "emulator/keep"}},
 	{"emulator", []string{"emulator/..."}},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
@@ -33,19 +34,43 @@ var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
+// User is who calls whose credentials come from no role.
+const User = "local"
+
+// sessions are who the access keys of roles belong to. They are forgotten with
+// the program; what their keys tell then is the account.
+type sessions struct {
+	mu  sync.Mutex // guards all
+	all map[string]roleUser
+}
+
+func (s *sessions) add(out assumed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[out.Credentials.AccessKeyId] = out.AssumedRoleUser
+}
+
 // New returns STS of an account: callers whose credentials come from no role
 // are its user "local".
 func New(account string) http.Handler {
+	known := &sessions{all: map[string]roleUser{}}
+	begin := func(in *assumeRole) (assumed, error) {
+		out, err := assume(*in)
+		if err == nil {
+			known.add(out)
+		}
+		return out, err
+	}
 	s := wire.NewService(namespace)
 	wire.Handle(s, "GetCallerIdentity", func(ctx context.Context, _ *struct{}) (callerIdentity, error) {
-		return identify(wire.From(ctx).AccessKey, account), nil
+		return known.identify(wire.From(ctx).AccessKey, account), nil
 	})
-	wire.Handle(s, "AssumeRole", func(_ context.Context, in *assumeRole) (assumed, error) { return assume(*in) })
+	wire.Handle(s, "AssumeRole", func(_ context.Context, in *assumeRole) (assumed, error) { return begin(in) })
 	wire.Handle(s, "AssumeRoleWithWebIdentity", func(_ context.Context, in *assumeRole) (assumed, error) {
 		if in.WebIdentityToken == "" {
 			return assumed{}, wire.Refuse("InvalidIdentityToken", "The web identity token is empty.")
 		}
-		return assume(*in)
+		return begin(in)
 	})
 	return s
 }
@@ -60,7 +85,7 @@ func Account(accessKey, main string) string {
 }
 
 // Access keys of roles are AWS's in length and prefix, and carry their account,
-// so that nobody has to remember them.
+// so that it is known after a restart too.
 const (
 	temporary = "ASIA"
 	keyLength = 20
@@ -72,10 +97,16 @@ type callerIdentity struct {
 	UserId  string //nolint:revive // AWS's name of it
 }
 
-func identify(accessKey, main string) callerIdentity {
+func (s *sessions) identify(accessKey, main string) callerIdentity {
 	account := Account(accessKey, main)
+	s.mu.Lock()
+	role, ok := s.all[accessKey]
+	s.mu.Unlock()
+	if ok {
+		return callerIdentity{account, role.Arn, role.AssumedRoleId}
+	}
 	if !strings.HasPrefix(accessKey, temporary) {
-		return callerIdentity{account, "arn:aws:iam::" + account + ":user/local", "AIDALOCAL"}
+		return callerIdentity{account, "arn:aws:iam::" + account + ":user/" + User, "AIDALOCAL"}
 	}
 	return callerIdentity{account, "arn:aws:sts::" + account + ":assumed-role/role/session", "AROALOCAL:session"}
 }

@@ -18,6 +18,13 @@ func client(t *testing.T, accessKey string) *sts.Client {
 	return sts.New(sts.Options{BaseEndpoint: &s.URL, Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider(accessKey, "secret", "")})
 }
 
+// clientOf is another caller of the same service.
+func clientOf(c *sts.Client, accessKey string) *sts.Client {
+	o := c.Options()
+	o.Credentials = credentials.NewStaticCredentialsProvider(accessKey, "secret", "")
+	return sts.New(o)
+}
+
 func TestCallers(t *testing.T) {
 	for key, want := range map[string]struct{ account, arn string }{
 		"local":                {"123456789012", "arn:aws:iam::123456789012:user/local"},
@@ -49,6 +56,10 @@ func TestRolesBelongToTheirAccounts(t *testing.T) {
 	for _, key := range []string{*byUser.Credentials.AccessKeyId, *byToken.Credentials.AccessKeyId} {
 		if got := Account(key, "123456789012"); got != "999988887777" {
 			t.Errorf("%s belongs to %s", key, got)
+		}
+		who, err := clientOf(c, key).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+		if err != nil || *who.Arn != "arn:aws:sts::999988887777:assumed-role/functions/faas-lambda" {
+			t.Errorf("%s is %+v, %v", key, who, err)
 		}
 	}
 	if left := time.Until(*byUser.Credentials.Expiration); left < 59*time.Minute || left > time.Hour {

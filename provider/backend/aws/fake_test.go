@@ -42,6 +42,13 @@ type fakeFunction struct {
 	revision int
 }
 
+// retag makes another revision, as AWS does when tags change; the function is
+// not modified by that.
+func (f *fakeFunction) retag() {
+	f.revision++
+	f.config["RevisionId"] = strconv.Itoa(f.revision)
+}
+
 // touch is what every change of $LATEST does.
 func (f *fakeFunction) touch() {
 	f.revision++
@@ -217,10 +224,12 @@ func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name 
 		for key, value := range in["Tags"].(map[string]any) {
 			function.tags[key] = value.(string)
 		}
+		function.retag()
 	case "UntagResource":
 		for _, key := range r.URL.Query()["tagKeys"] {
 			delete(function.tags, key)
 		}
+		function.retag()
 	case "ListTags":
 		return map[string]any{"Tags": function.tags}
 	case "GetFunction":

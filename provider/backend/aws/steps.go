@@ -112,9 +112,13 @@ func (c *change) settle(ctx context.Context, version string) error {
 	return nil
 }
 
-// record writes down what is to serve beside what does.
+// record writes down what is to serve beside what does. New tags make another
+// revision of the function (recorded from AWS), which the next steps name.
 func (c *change) record(ctx context.Context) error {
-	return c.write(ctx, pendingDeploy)
+	if err := c.write(ctx, pendingDeploy); err != nil {
+		return err
+	}
+	return c.settle(ctx, "")
 }
 
 // write brings the tags up to date.
