@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,15 +29,18 @@ import (
 type community struct {
 	name     string
 	libc     string // of the published image
+	suite    string // of Debian; empty means trixie
 	packages []string
 	node     string // major version
 	env      []string
 	command  string
-	standIn  string                         // file in functions/community, or empty for a program of functions
-	files    fixture.Layer                  // beside it
-	ready    func(t *testing.T, dir string) // runs tools in a copy of the template
-	program  func(t *testing.T, dir string) // compiles it there to handler
-	says     string                         // what the template's own function answers to ping
+	standIn  string                                       // file in functions/community, or empty for a program of functions
+	files    fixture.Layer                                // beside it
+	ready    func(t *testing.T, dir string)               // runs tools in a copy of the template
+	program  func(t *testing.T, dir string)               // compiles it there to handler
+	compile  func(t *testing.T, dir string) fixture.Layer // what goes into the image, of the stand-in where dir is empty
+	large    bool                                         // more than a zip may be
+	says     string                                       // what the template's own function answers to ping
 }
 
 var flaskPackages = []string{"python3", "python3-flask", "python3-waitress", "zlib1g", "dash", "libc-bin"}
@@ -97,6 +103,7 @@ var communities = []community{
 		name: "ruby-http", libc: "glibc", packages: []string{"ruby", "ruby-sinatra", "ruby-rackup", "puma", "dash", "libc-bin"}, standIn: "sinatra.rb", command: "fwatchdog", says: "Hello world from the Ruby template",
 		env: []string{debianPath, "fprocess=ruby index.rb", "upstream_url=http://127.0.0.1:5000", "mode=http"},
 	},
+	java17(),
 	{name: "dockerfile", libc: "musl", command: "fwatchdog", env: []string{debianPath, "fprocess=cat"}, says: "ping"},
 }
 
@@ -146,6 +153,8 @@ func (c community) image(t *testing.T) v1.Image {
 	switch {
 	case c.name == "dockerfile":
 		app["bin/cat"] = fixture.Program(program(t, "cat", arch))
+	case c.compile != nil:
+		maps.Copy(app, c.compile(t, dir))
 	case c.program != nil && dir != "":
 		c.program(t, dir)
 		data, err := os.ReadFile(filepath.Join(dir, "handler"))
@@ -167,9 +176,7 @@ func (c community) image(t *testing.T) v1.Image {
 		}
 		app["home/app/index"+filepath.Ext(c.standIn)] = fixture.Text(string(data))
 	}
-	for name, file := range c.files {
-		app[name] = file
-	}
+	maps.Copy(app, c.files)
 	return c.assemble(t, app)
 }
 
@@ -183,7 +190,7 @@ func (c community) assemble(t *testing.T, app fixture.Layer) v1.Image {
 		img, err = fixture.Append(img, fixture.Alpine())
 	} else {
 		var root string
-		if root, err = images.Root(t.Context(), "trixie", arch, c.packages...); err != nil {
+		if root, err = images.Root(t.Context(), cmp.Or(c.suite, "trixie"), arch, c.packages...); err != nil {
 			t.Fatal(err)
 		}
 		layer, layerErr := images.Layer(root)
@@ -260,6 +267,9 @@ func TestCommunityTemplates(t *testing.T) {
 // try deploys the template's function and asks it.
 func (c community) try(t *testing.T, ref, kind string) string {
 	name := c.name + "-" + kind
+	if c.large && kind != "image" {
+		return refused(t, name, ref, kind)
+	}
 	deploy(t, types.FunctionDeployment{Service: name, Image: ref, Annotations: &map[string]string{packageAnnotation: kind}})
 	if got := packageType(t, name); got != kind {
 		t.Errorf("%s: the package is of type %s", name, got)
@@ -278,4 +288,19 @@ func (c community) try(t *testing.T, ref, kind string) string {
 		return "fails"
 	}
 	return "works"
+}
+
+// refused deploys what is too large for a type of package.
+func refused(t *testing.T, name, ref, kind string) string {
+	t.Helper()
+	body, err := json.Marshal(types.FunctionDeployment{Service: name, Image: ref, Annotations: &map[string]string{packageAnnotation: kind}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := do(t, http.MethodPost, "/system/functions", body)
+	if a.Status != http.StatusBadRequest || !strings.Contains(string(a.Body), "262144000") {
+		t.Errorf("%s: %v", name, unexpected(a))
+		return "fails"
+	}
+	return "cannot: over 250 MB"
 }

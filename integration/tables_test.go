@@ -18,7 +18,11 @@ const tablesFile = "../docs/templates.md"
 func tableOf(t *testing.T, name, table string, cells int) {
 	t.Helper()
 	fmt.Printf("%s\n", table)
-	if strings.Count(table, "works")+strings.Count(table, "fails")+strings.Count(table, " ok |")+strings.Count(table, "FAILED") < cells {
+	said := 0
+	for _, word := range []string{"works", "fails", "cannot", " ok |", "FAILED"} {
+		said += strings.Count(table, word)
+	}
+	if said < cells {
 		return
 	}
 	data, err := os.ReadFile(tablesFile)

@@ -14,10 +14,6 @@ import (
 	"sync"
 	"testing"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
@@ -25,67 +21,11 @@ import (
 	"github.com/faas-lambda/faas-lambda/integration/images"
 )
 
-// base is what a language's image lies on in tests: Debian in place of Amazon
-// Linux, with the interpreter of the same shape of path.
-type base struct {
-	packages []string // none: a static program on nothing
-	node     bool
-	path     string   // of the image; empty means Debian's
-	args     []string // of faas-lambda build
-	memory   string   // of the function
-	timeout  string   // of the function; empty means 1s
-}
-
-var bases = map[string]base{
-	"go":     {packages: []string{"libc6", "zlib1g", "dash"}},
-	"node":   {packages: []string{"libatomic1", "libstdc++6", "dash"}, node: true},
-	"python": {packages: []string{"python3", "zlib1g", "dash", "libc-bin"}, args: []string{"--build-arg", "PYTHON_VERSION=3.13"}},
-	"rust":   {},
-	"java":   {packages: []string{"openjdk-21-jre-headless", "dash", "libc-bin"}, path: "PATH=/usr/lib/jvm/java-21-openjdk-" + arch + "/bin:/usr/bin:/bin", memory: "1Gi", timeout: "3s"},
-	"ruby":   {packages: []string{"ruby", "ruby-bcrypt", "dash", "libc-bin"}},
-}
+// bases are what a language's image lies on.
+var bases = images.Bases(arch)
 
 // packageTypes are the types of packages, those of the table.
 var packageTypes = []string{"zip", "layers", "image"}
-
-// baseOf returns the base of a language as faas-lambda build takes it: an OCI
-// layout, or nothing.
-func baseOf(t *testing.T, language string) string {
-	t.Helper()
-	b := bases[language]
-	if len(b.packages) == 0 {
-		return "scratch"
-	}
-	root, err := images.Root(t.Context(), "trixie", arch, b.packages...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	layer, err := images.Layer(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := fixture.Image(arch, v1.Config{Env: []string{cmp.Or(b.path, debianPath)}, WorkingDir: "/var/task", Entrypoint: []string{"/lambda-entrypoint.sh"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if img, err = mutate.AppendLayers(img, layer); err != nil {
-		t.Fatal(err)
-	}
-	if b.node {
-		if img, err = fixture.Append(img, nodeProgram(t)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := filepath.Join(t.TempDir(), "base")
-	index, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := index.AppendImage(img); err != nil {
-		t.Fatal(err)
-	}
-	return "oci:" + dir
-}
 
 // cell is a case of the matrix: what it shows, and an error when it does not.
 type cell struct {
@@ -195,9 +135,13 @@ func TestMatrix(t *testing.T) {
 	for _, language := range slices.Sorted(maps.Keys(bases)) {
 		t.Run(language, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), language)
+			base, err := bases[language].Write(t.Context(), arch, filepath.Join(t.TempDir(), "base"))
+			if err != nil {
+				t.Fatal(err)
+			}
 			args := append([]string{
-				"build", "-f", "functions/matrix/stack.yaml", "--templates", "../templates/template", "--filter", language, "--base", baseOf(t, language), "-o", dir,
-			}, bases[language].args...)
+				"build", "-f", "functions/matrix/stack.yaml", "--templates", "../templates/template", "--filter", language, "--base", base, "-o", dir,
+			}, bases[language].BuildArgs...)
 			if out, err := faasLambda(t, args...); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -221,11 +165,11 @@ func names() []string {
 func row(t *testing.T, language, kind, dir string) string {
 	name := "matrix-" + language + "-" + kind
 	var limits *types.FunctionResources
-	if memory := bases[language].memory; memory != "" {
+	if memory := bases[language].Memory; memory != "" {
 		limits = &types.FunctionResources{Memory: memory}
 	}
 	deploy(t, types.FunctionDeployment{
-		Service: name, Image: "oci:" + dir, Limits: limits, Secrets: []string{"matrix"}, EnvVars: map[string]string{"exec_timeout": cmp.Or(bases[language].timeout, "1s"), "RAW_BODY": "true"},
+		Service: name, Image: "oci:" + dir, Limits: limits, Secrets: []string{"matrix"}, EnvVars: map[string]string{"exec_timeout": cmp.Or(bases[language].Timeout, "1s"), "RAW_BODY": "true"},
 		Annotations: &map[string]string{packageAnnotation: kind},
 	})
 	if got := packageType(t, name); got != kind {

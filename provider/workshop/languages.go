@@ -84,7 +84,8 @@ func program(name, static string) ([]files, error) {
 }
 
 // makeRust compiles a static program: with musl where its target is installed,
-// else with glibc's own archive.
+// else with glibc's own archive. A Cargo.lock of the template says the versions of
+// the crates that it knows; the function may have others.
 func makeRust(ctx context.Context, b *build, dir string) ([]files, error) {
 	cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[b.Arch]
 	target := cpu + "-unknown-linux-musl"
@@ -97,9 +98,6 @@ func makeRust(ctx context.Context, b *build, dir string) ([]files, error) {
 		return nil, err
 	} else if hasEvents {
 		args = append(args, "--features", "events")
-	}
-	if exists(filepath.Join(b.Template, "Cargo.lock")) {
-		args = append(args, "--locked")
 	}
 	if err := b.command(ctx, dir, env, "cargo", args...); err != nil {
 		return nil, err
