@@ -302,3 +302,28 @@ func TestRootForADockerfile(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDockerfileSaysTheSame: what the Dockerfile's last stage declares is what
+// the recipe does.
+func TestTheDockerfileSaysTheSame(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := strings.Split(string(data), "\nFROM scratch")
+	last, quoted := stages[len(stages)-1], func(words []string) string { return `["` + strings.Join(words, `", "`) + `"]` }
+	for _, line := range []string{
+		"ENV " + strings.Join(provider.config.Env, " "), "USER " + provider.config.User, "EXPOSE 8080",
+		"ENTRYPOINT " + quoted(provider.config.Entrypoint), "CMD " + quoted(provider.config.Cmd),
+	} {
+		if !strings.Contains(last, "\n"+line+"\n") {
+			t.Errorf("the Dockerfile does not say %q", line)
+		}
+	}
+	if _, ok := provider.config.ExposedPorts["8080/tcp"]; !ok || len(provider.config.ExposedPorts) != 1 {
+		t.Errorf("ports %v", provider.config.ExposedPorts)
+	}
+	if want := "ENTRYPOINT " + quoted(fwatchdog.config.Entrypoint); !strings.Contains(stages[1], want) {
+		t.Errorf("the Dockerfile does not say %q of fwatchdog", want)
+	}
+}

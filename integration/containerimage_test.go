@@ -3,10 +3,14 @@ package integration
 import (
 	"archive/tar"
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,15 +27,17 @@ import (
 
 // TestTheContainerImageServes runs the provider's image as a pod does: as its own
 // user, in a root that cannot be written to, with /tmp alone, and nothing of the
-// machine. It packages a function and invokes it.
+// machine. It packages a function and invokes it, and reaches AWS by TLS under an
+// authority of SSL_CERT_DIR, as the chart's caBundle sets it.
 func TestTheContainerImageServes(t *testing.T) {
 	root := t.TempDir()
 	config := unpackImage(t, containerImages(t, arch), "faas-lambda", root)
 	if config.User != "65532:65532" || strings.Join(config.Entrypoint, " ") != "/faas-lambda" || strings.Join(config.Cmd, " ") != "serve" {
 		t.Errorf("%+v", config)
 	}
+	cloud := overTLS(t, shared.up.AWS, filepath.Join(root, "etc", "ssl", "extra"))
 	log := &lockedBuffer{}
-	served, err := fixture.StartServe(context.WithoutCancel(t.Context()), pod(t, root, config), 0, log)
+	served, err := fixture.StartServe(context.WithoutCancel(t.Context()), pod(t, root, cloud, config), 0, log)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log)
 	}
@@ -151,10 +157,31 @@ func unpackEntry(path string, h *tar.Header, content io.Reader) error {
 	return os.WriteFile(path, data, h.FileInfo().Mode().Perm())
 }
 
+// overTLS serves what is at target by TLS, and writes the authority to a folder.
+func overTLS(t *testing.T, target, authorities string) string {
+	t.Helper()
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.FlushInterval = -1
+	server := httptest.NewTLSServer(proxy)
+	t.Cleanup(server.Close)
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.MkdirAll(authorities, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(authorities, "ca.crt"), certificate, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return server.URL
+}
+
 // pod writes a script that runs the image's program in its root: read-only but
 // for /tmp, with the variables of the image, those of the test's provider, and no
 // others.
-func pod(t *testing.T, root string, config v1.Config) string {
+func pod(t *testing.T, root, cloud string, config v1.Config) string {
 	t.Helper()
 	namespaces, user := "", "--userspec="+config.User
 	if os.Geteuid() != 0 {
@@ -163,10 +190,10 @@ func pod(t *testing.T, root string, config v1.Config) string {
 	script := fmt.Sprintf(`#!/bin/sh
 exec unshare %s --mount sh -c '
 	mount --bind %[2]s %[2]s && mount -o remount,ro,bind %[2]s && mount -t tmpfs tmpfs %[2]s/tmp && chmod 1777 %[2]s/tmp || exit 1
-	exec env -i %[3]s host="$host" port="$port" AWS_ENDPOINT_URL=%[4]s AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=faas-lambda AWS_SECRET_ACCESS_KEY=faas-lambda \
+	exec env -i %[3]s host="$host" port="$port" AWS_ENDPOINT_URL=%[4]s SSL_CERT_DIR=/etc/ssl/extra AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=faas-lambda AWS_SECRET_ACCESS_KEY=faas-lambda \
 		lambda_execution_role=arn:aws:iam::000000000000:role/faas-lambda function_arch=%[5]s cache_dir=/tmp/cache \
 		$(command -v chroot) %[6]s %[2]s %[7]s "$@"' sh "$@"
-`, namespaces, root, strings.Join(config.Env, " "), shared.up.AWS, arch, user, config.Entrypoint[0])
+`, namespaces, root, strings.Join(config.Env, " "), cloud, arch, user, config.Entrypoint[0])
 	path := filepath.Join(t.TempDir(), "pod")
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
