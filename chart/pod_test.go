@@ -152,3 +152,16 @@ func TestAChangedConfigRollsThePods(t *testing.T) {
 		}
 	}
 }
+
+func TestGoKnowsTheMemoryLimit(t *testing.T) {
+	for limit, want := range map[string]string{"2Gi": "1932735283", "512Mi": "483183820", "1.5G": "1350000000", "1000000": "900000", "1e9": "", "null": ""} {
+		env := render(t, append(slices.Clone(required), "--set", "resources.limits.memory="+limit)...).environment(t)
+		if env["GOMEMLIMIT"] != want {
+			t.Errorf("limit %s: GOMEMLIMIT is %q, want %q", limit, env["GOMEMLIMIT"], want)
+		}
+	}
+	env := render(t, append(slices.Clone(required), "--set", "extraEnv[0].name=GOMEMLIMIT,extraEnv[0].value=1GiB")...).environment(t)
+	if env["GOMEMLIMIT"] != "1GiB" {
+		t.Errorf("GOMEMLIMIT is %q, not what extraEnv says", env["GOMEMLIMIT"])
+	}
+}

@@ -47,6 +47,8 @@ var badValues = []struct{ set, names string }{
 	{"metrics.serviceMonitor.interval=often", "interval"},
 	{"updateStrategy.type=Slow", "updateStrategy"},
 	{"extraEnv[0].value=x", "extraEnv"},
+	{"extraEnv[0].name=port,extraEnv[0].value=x", "extraEnv sets port"},
+	{"extraEnv[0].name=log_level,extraEnv[0].value=x,settings.log_level=debug", "extraEnv sets log_level"},
 	{"autoscaling.enabled=true,autoscaling.minReplicas=20", "autoscaling.minReplicas"},
 	{"caBundle.secretName=a,caBundle.configMapName=b", "caBundle.configMapName"},
 	{"serviceAccount.create=false,serviceAccount.roleArn=arn:aws:iam::123456789012:role/x", "serviceAccount.roleArn"},

@@ -29,4 +29,10 @@
 {{- if and (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) $v.autoscaling.enabled }}
 {{- fail "autoscaling.minReplicas is larger than autoscaling.maxReplicas" }}
 {{- end }}
+{{- $extra := include "faas-lambda.extraNames" . | fromYamlArray }}
+{{- range include "faas-lambda.env" . | fromYamlArray }}
+{{- if has .name $extra }}
+{{- fail (printf "extraEnv sets %s, which another value sets already" .name) }}
+{{- end }}
+{{- end }}
 {{- end }}

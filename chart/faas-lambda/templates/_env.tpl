@@ -1,4 +1,4 @@
-{{/* The variables of docs/configuration.md and of AWS's SDK. */}}
+{{/* The variables of docs/configuration.md, of AWS's SDK and of Go. */}}
 {{- define "faas-lambda.env" -}}
 - name: port
   value: {{ .Values.port | toString | quote }}
@@ -39,8 +39,10 @@
 - name: {{ $name }}
   value: {{ include "faas-lambda.text" $value | quote }}
 {{- end }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
+{{- $limit := include "faas-lambda.memoryLimit" . }}
+{{- if and $limit (not (has "GOMEMLIMIT" (include "faas-lambda.extraNames" . | fromYamlArray))) }}
+- name: GOMEMLIMIT
+  value: {{ $limit | quote }}
 {{- end }}
 {{- end }}
 
@@ -58,5 +60,22 @@
 - name: NO_PROXY
   value: {{ .noProxy | quote }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "faas-lambda.extraNames" -}}
+{{- range .Values.extraEnv }}
+- {{ .name }}
+{{- end }}
+{{- end }}
+
+{{/* Nine tenths of the container's memory, in bytes: Go collects garbage before the
+kernel ends the program. Empty where the limit is of no form that is known. */}}
+{{- define "faas-lambda.memoryLimit" -}}
+{{- $limit := dig "limits" "memory" "" .Values.resources | toString }}
+{{- $number := regexFind "^[0-9.]+" $limit }}
+{{- $unit := get (dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824) (trimPrefix $number $limit) }}
+{{- if and $number $unit }}
+{{- mulf (float64 $number) (float64 $unit) 0.9 | int64 }}
 {{- end }}
 {{- end }}

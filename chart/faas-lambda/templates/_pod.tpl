@@ -33,7 +33,11 @@ containers:
   image: {{ include "faas-lambda.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   args: {{- concat (list "serve" "--backend" .Values.backend) (ternary (list "--config" "/etc/faas-lambda/config.yaml") (list) (not (empty .Values.config))) .Values.extraArgs | toYaml | nindent 2 }}
-  env: {{- include "faas-lambda.env" . | nindent 2 }}
+  env:
+  {{- include "faas-lambda.env" . | nindent 2 }}
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- if or .Values.aws.credentialsSecret .Values.extraEnvFrom }}
   envFrom:
   {{- with .Values.aws.credentialsSecret }}
