@@ -145,4 +145,3 @@ func checkBill(t *testing.T, root v1.ImageIndex, at, subject v1.Descriptor) {
 		t.Errorf("%+v", bom.Metadata)
 	}
 }
-
