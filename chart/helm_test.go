@@ -148,7 +148,8 @@ func (o objects) container(t *testing.T) map[string]any {
 	return c
 }
 
-// environment are the variables that the provider would start with.
+// environment are the variables that the provider would start with; one out of a
+// Secret is SECRET/KEY.
 func (o objects) environment(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -159,6 +160,9 @@ func (o objects) environment(t *testing.T) map[string]string {
 			t.Errorf("%s is set twice", name)
 		}
 		value, ok := at(one, "value").(string)
+		if from := at(one, "valueFrom", "secretKeyRef"); from != nil {
+			value, ok = fmt.Sprintf("%v/%v", at(from, "name"), at(from, "key")), true
+		}
 		if !ok {
 			t.Errorf("%s is %v, and no text", name, at(one, "value"))
 		}

@@ -94,12 +94,14 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("IRSA: role %v", role)
 	}
 	identity := render(t, required...)
-	if notes := at(identity[account], "metadata", "annotations"); notes != nil || identity.container(t)["envFrom"] != nil {
-		t.Errorf("pod identity: annotations %v", notes)
+	if notes := at(identity[account], "metadata", "annotations"); notes != nil || identity.environment(t)["AWS_ACCESS_KEY_ID"] != "" {
+		t.Errorf("pod identity: annotations %v, %v", notes, identity.environment(t))
 	}
 	keys := render(t, append(slices.Clone(required), "--set", "aws.credentialsSecret=keys")...)
-	if name := at(keys.container(t), "envFrom", 0, "secretRef", "name"); name != "keys" {
-		t.Errorf("access key: Secret %v", name)
+	for _, key := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		if from := keys.environment(t)[key]; from != "keys/"+key {
+			t.Errorf("%s is from %q", key, from)
+		}
 	}
 	for kind := range irsa {
 		if strings.HasPrefix(kind, "Secret/") {

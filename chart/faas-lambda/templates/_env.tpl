@@ -26,6 +26,12 @@
 - name: AWS_REGION
   value: {{ . | quote }}
 {{- end }}
+{{- with .Values.aws.credentialsSecret }}
+{{- range $key := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN" }}
+- name: {{ $key }}
+  valueFrom: {secretKeyRef: {name: {{ $.Values.aws.credentialsSecret }}, key: {{ $key }}, optional: {{ eq $key "AWS_SESSION_TOKEN" }}}}
+{{- end }}
+{{- end }}
 {{- with .Values.aws.endpointUrl }}
 - name: AWS_ENDPOINT_URL
   value: {{ . | quote }}

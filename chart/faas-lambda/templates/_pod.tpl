@@ -38,14 +38,8 @@ containers:
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-  {{- if or .Values.aws.credentialsSecret .Values.extraEnvFrom }}
-  envFrom:
-  {{- with .Values.aws.credentialsSecret }}
-  - secretRef: {name: {{ . }}}
-  {{- end }}
   {{- with .Values.extraEnvFrom }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  envFrom: {{- toYaml . | nindent 2 }}
   {{- end }}
   ports:
   - {name: http, containerPort: {{ .Values.port }}, protocol: TCP}
