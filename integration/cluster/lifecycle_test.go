@@ -130,12 +130,17 @@ func (r *release) check(when string, want map[string]string) {
 	}
 }
 
-// environment returns the variables of a deployment's container.
+// environment returns the variables of a deployment's container; one out of a
+// Secret is SECRET/KEY.
 func environment(deployment map[string]any) map[string]any {
 	out := map[string]any{}
 	variables, _ := field(deployment, "spec.template.spec.containers.0.env").([]any)
 	for _, v := range variables {
-		out[fmt.Sprint(field(v, "name"))] = field(v, "value")
+		name := fmt.Sprint(field(v, "name"))
+		out[name] = field(v, "value")
+		if secret := field(v, "valueFrom.secretKeyRef.name"); secret != nil {
+			out[name] = fmt.Sprintf("%v/%v", secret, field(v, "valueFrom.secretKeyRef.key"))
+		}
 	}
 	return out
 }

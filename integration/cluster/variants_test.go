@@ -34,12 +34,12 @@ var variants = []variant{
 		name:   "secret",
 		values: "aws: {region: us-east-1, executionRole: 'arn:aws:iam::123456789012:role/functions', credentialsSecret: aws}\nbasicAuth: {secretName: login}\nregistrySecrets: [registry]\n",
 		want: map[string]string{
-			provider + "spec.template.spec.containers.0.envFrom.0.secretRef.name": "aws",
-			provider + "env image_pull_secrets":                                   "/var/run/pull-secrets",
-			provider + "env basic_auth":                                           "true",
+			provider + "env AWS_SECRET_ACCESS_KEY": "aws/AWS_SECRET_ACCESS_KEY",
+			provider + "env image_pull_secrets":    "/var/run/pull-secrets",
+			provider + "env basic_auth":            "true",
 		},
 		changed: "aws: {region: us-east-1, executionRole: 'arn:aws:iam::123456789012:role/functions', credentialsSecret: rotated}\nbasicAuth: {enabled: false}\n",
-		then:    map[string]string{provider + "spec.template.spec.containers.0.envFrom.0.secretRef.name": "rotated", provider + "env basic_auth": "false"},
+		then:    map[string]string{provider + "env AWS_SECRET_ACCESS_KEY": "rotated/AWS_SECRET_ACCESS_KEY", provider + "env basic_auth": "false"},
 	},
 	{
 		name: "federation",
