@@ -58,10 +58,13 @@ type release struct {
 	name      string
 }
 
-// newRelease makes a namespace, and prepares a release that is not installed.
+// newRelease makes a namespace, which takes no pods but those of the restricted
+// profile, and prepares a release that is not installed.
 func newRelease(t *testing.T, namespace string) *release {
 	t.Helper()
-	object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace}}}
+	object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{
+		"name": namespace, "labels": map[string]any{"pod-security.kubernetes.io/enforce": "restricted"},
+	}}}
 	if _, err := kubernetes.objects.Resource(namespaces).Create(t.Context(), object, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

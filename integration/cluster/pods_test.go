@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -29,6 +30,20 @@ func TestPodsAreSpread(t *testing.T) {
 		t.Errorf("three replicas are on %v", nodes)
 	}
 	r.must(append([]string{"uninstall", r.name}, wait...)...)
+}
+
+// TestTheRestrictedProfileIsEnforced: the namespaces that the chart's pods run in
+// refuse a pod that says nothing of its security, so what they take fits.
+func TestTheRestrictedProfileIsEnforced(t *testing.T) {
+	r := newRelease(t, "restricted")
+	pod := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "careless"},
+		"spec": map[string]any{"containers": []any{map[string]any{"name": "a", "image": "a"}}},
+	}}
+	_, err := kubernetes.objects.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(r.namespace).Create(t.Context(), pod, metav1.CreateOptions{})
+	if err == nil || !strings.Contains(err.Error(), "violates PodSecurity \"restricted") {
+		t.Errorf("a careless pod: %v", err)
+	}
 }
 
 // TestPlainYAML applies what is for those without Helm, and every field of it is
