@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/integration/fixture"
 )
 
 // awsLine is the way from one replica to AWS: it can be cut, calls can be held on
@@ -74,6 +76,9 @@ func (l *awsLine) hold(done bool, call func(*http.Request) bool) *gate {
 }
 
 func (l *awsLine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := fixture.TakeBody(r); err != nil {
+		return // the replica went
+	}
 	l.mu.Lock()
 	cut, ahead, g := l.cut, l.ahead, l.gate
 	holds := g != nil && !g.passed && g.call(r)

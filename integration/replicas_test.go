@@ -24,18 +24,20 @@ type replicated struct {
 	up       *fixture.Up // has the AWS; nobody asks its provider
 	log      *lockedBuffer
 	program  string
-	image    string
+	root     string // of the container image that program is in; empty for none
+	user     uint32
+	image    string // of functions
 	lines    [2]*awsLine
 	replicas [2]*fixture.Up
 }
 
-// replicate starts two replicas. REPLICA names another program than the one that
-// was built here, such as a container image's own.
+// replicate starts two replicas. REPLICA names the OCI layout of a container
+// image whose processes they are to be; else they are the program built here.
 func replicate(t *testing.T) *replicated {
 	t.Helper()
 	r := &replicated{log: &lockedBuffer{}, program: filepath.Join(programs, "faas-lambda"), image: push(t, "functions/web:1", middleware(t, "web"))}
-	if program := os.Getenv("REPLICA"); program != "" {
-		r.program = program
+	if dir := os.Getenv("REPLICA"); dir != "" {
+		r.ofImage(t, dir)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -59,6 +61,33 @@ func replicate(t *testing.T) *replicated {
 	return r
 }
 
+// ofImage makes the replicas processes of a container image: they see its root
+// alone, as the user that it says.
+func (r *replicated) ofImage(t *testing.T, dir string) {
+	t.Helper()
+	img, err := fixture.FromLayout(dir, arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.root, r.program = t.TempDir(), config.Config.Entrypoint[0]
+	user, _, _ := strings.Cut(config.Config.User, ":")
+	id, err := strconv.ParseUint(user, 10, 32)
+	if err == nil {
+		err = fixture.Unpack(img, r.root)
+	}
+	for at := r.root; err == nil && at != os.TempDir(); at = filepath.Dir(at) {
+		err = os.Chmod(at, 0o755) // for that user
+	}
+	if err != nil {
+		t.Fatalf("image %s, which runs as %q: %v", dir, config.Config.User, err)
+	}
+	r.user = uint32(id)
+}
+
 func (r *replicated) ends(t *testing.T, up *fixture.Up) {
 	if err := up.Stop(); err != nil {
 		t.Errorf("faas-lambda ended: %v", err)
@@ -68,9 +97,13 @@ func (r *replicated) ends(t *testing.T, up *fixture.Up) {
 // start starts replica i as a pod starts: with nothing from before.
 func (r *replicated) start(t *testing.T, i int) {
 	t.Helper()
-	serve := fixture.Serve{Program: r.program, Log: r.log, Env: []string{
+	cache := t.TempDir()
+	if r.root != "" {
+		cache = fmt.Sprint("/tmp/cache-", i, "-", time.Now().UnixNano())
+	}
+	serve := fixture.Serve{Program: r.program, Root: r.root, User: r.user, Log: r.log, Env: []string{
 		"AWS_ENDPOINT_URL=" + r.lines[i].URL, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=faas-lambda", "AWS_SECRET_ACCESS_KEY=faas-lambda",
-		"lambda_execution_role=arn:aws:iam::000000000000:role/faas-lambda", "function_arch=" + arch, "cache_dir=" + t.TempDir(),
+		"lambda_execution_role=arn:aws:iam::000000000000:role/faas-lambda", "function_arch=" + arch, "cache_dir=" + cache,
 		"shutdown_delay=3s", "shutdown_timeout=1m",
 	}}
 	var err error

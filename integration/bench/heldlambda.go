@@ -47,7 +47,9 @@ func newHeldLambda(aws string) (*heldLambda, error) {
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	l.server = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/response-streaming-invocations") {
-			proxy.ServeHTTP(w, r)
+			if err := fixture.TakeBody(r); err == nil {
+				proxy.ServeHTTP(w, r)
+			}
 			return
 		}
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -134,9 +134,12 @@ func listAll(ctx context.Context, up *fixture.Up, want int) error {
 	if err != nil {
 		return err
 	}
+	if answer.Status != http.StatusOK {
+		return fmt.Errorf("list answered %d: %s", answer.Status, answer.Body)
+	}
 	var list []types.FunctionStatus
 	if err := json.Unmarshal(answer.Body, &list); err != nil || len(list) != want {
-		return fmt.Errorf("list answered %d with %d functions, want %d: %w", answer.Status, len(list), want, err)
+		return fmt.Errorf("%d functions are listed, want %d: %w", len(list), want, err)
 	}
 	return nil
 }
