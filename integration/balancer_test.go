@@ -30,7 +30,6 @@ type balancer struct {
 
 	mu        sync.Mutex // guards the rest
 	replicas  map[string]*endpoint
-	turn      int
 	connected map[net.Conn]bool
 	changed   chan struct{} // closed and replaced when a replica becomes ready, or ceases to be
 }
