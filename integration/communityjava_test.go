@@ -67,10 +67,11 @@ func javaFunction(t *testing.T, dir string) fixture.Layer {
 		Group        string       `xml:"groupId"`
 		Artifact     string       `xml:"artifactId"`
 		Version      string       `xml:"version"`
-		Release      string       `xml:"properties>maven.compiler.release"`
+		Source       string       `xml:"properties>maven.compiler.source"`
+		Target       string       `xml:"properties>maven.compiler.target"`
 		Encoding     string       `xml:"properties>project.build.sourceEncoding"`
 		Dependencies []dependency `xml:"dependencies>dependency"`
-	}{Model: "4.0.0", Group: "com.openfaas", Artifact: "function", Version: "1.0", Release: "17", Encoding: "UTF-8"}
+	}{Model: "4.0.0", Group: "com.openfaas", Artifact: "function", Version: "1.0", Source: "17", Target: "17", Encoding: "UTF-8"}
 	for _, m := range coordinate.FindAllStringSubmatch(string(build), -1) {
 		pom.Dependencies = append(pom.Dependencies, dependency{m[1], m[2], m[3]})
 	}

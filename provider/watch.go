@@ -62,7 +62,6 @@ func newWatcher(target string, o folderOptions, cfg config.Config, addr net.Addr
 func (w *watcher) run(ctx context.Context) error {
 	var folders []string
 	for _, f := range w.functions {
-		w.deploy(ctx, f)
 		folders = append(folders, f.Handler)
 	}
 	return workshop.Watch(ctx, folders, func(changed []string) {

@@ -17,9 +17,9 @@ import (
 // a file in several steps.
 const quiet = 30 * time.Millisecond
 
-// Watch calls changed with the folders, of those given, in which files were
-// changed, made or removed, until ctx ends. What changes while changed runs is
-// told afterwards.
+// Watch calls changed with all folders once it watches them, and then with those
+// in which files were changed, made or removed, until ctx ends. What changes
+// while changed runs is told afterwards.
 func Watch(ctx context.Context, folders []string, changed func(folders []string)) (err error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -31,6 +31,7 @@ func Watch(ctx context.Context, folders []string, changed func(folders []string)
 			return fmt.Errorf("watch %s: %w", dir, err)
 		}
 	}
+	changed(folders)
 	var dirty []string
 	timer := time.NewTimer(quiet)
 	timer.Stop()
