@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/faas-lambda/faas-lambda/emulator/ecr"
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
 	"github.com/faas-lambda/faas-lambda/emulator/s3"
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
@@ -22,7 +23,7 @@ func (s *Server) CallOf(r *http.Request) faults.Call {
 	c := faults.Call{Service: service, AccessKey: wire.CallerOf(r).AccessKey}
 	switch {
 	case service == "" && isRegistry(r):
-		c.Service, c.Operation = "registry", registryOperation(r)
+		c.Service, c.Operation, c.AccessKey = "registry", registryOperation(r), ecr.Caller(r)
 	case service == "s3":
 		c.Operation = s.services.objects.Operation(r)
 	case r.Header.Get("X-Amz-Target") != "" || service != "" && service != "lambda":
@@ -127,7 +128,8 @@ var operationNames = map[route]string{
 func refuse(w http.ResponseWriter, r *http.Request, c faults.Call, f faults.Refusal) {
 	words := map[string]refusalWords{
 		"lambda": {429, "TooManyRequestsException", "ServiceException"}, "s3": {503, "SlowDown", "InternalError"},
-		"sts": {400, "Throttling", "InternalFailure"}, "iam": {400, "Throttling", "ServiceFailure"},
+		"registry": {429, "TOOMANYREQUESTS", "UNKNOWN"},
+		"sts":      {400, "Throttling", "InternalFailure"}, "iam": {400, "Throttling", "ServiceFailure"},
 	}[c.Service]
 	words = cmp.Or(words, refusalWords{400, "ThrottlingException", "InternalFailure"})
 	status, code := cmp.Or(f.Status, http.StatusInternalServerError), cmp.Or(f.Code, words.failure)
@@ -135,6 +137,8 @@ func refuse(w http.ResponseWriter, r *http.Request, c faults.Call, f faults.Refu
 		status, code = words.status, words.throttle
 	}
 	switch {
+	case c.Service == "registry":
+		writeJSON(w, status, map[string]any{"errors": []map[string]string{{"code": code, "message": f.Message}}})
 	case c.Service == "s3":
 		s3.Refuse(w, r, status, code, f.Message)
 	case c.Service == "lambda" && r.Header.Get("X-Amz-Target") == "", c.Service == "":

@@ -7,13 +7,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,99 +25,37 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/emulator"
+	"github.com/faas-lambda/faas-lambda/emulator/faults"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 )
 
-// line is the way from one provider to AWS, and what goes wrong on it.
-type line struct {
-	to    *httputil.ReverseProxy
-	fault fault
-	at    int    // number of the call where the fault begins; -1 never
-	leave func() // the client goes
-
-	mu    sync.Mutex // guards what follows
-	calls []string
-	op    string // of the call where the fault began
-}
-
-// operation names a call apart from the function it is about.
-func operation(r *http.Request) string {
-	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		return target[strings.LastIndexByte(target, '.')+1:]
-	}
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(parts) > 2 && parts[1] == "functions" {
-		parts[2] = "*"
-	}
-	op := r.Method + " " + strings.Join(parts[min(1, len(parts)-1):], "/")
-	if i := strings.Index(op, "tags/"); i >= 0 {
-		return op[:i+4]
-	}
-	if i := strings.Index(op, "records/"); i >= 0 {
-		return op[:i+7]
-	}
-	if r.URL.Query().Get("Qualifier") != "" {
-		op += "?Qualifier"
-	}
-	return op
-}
-
-func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	op := operation(r)
-	l.mu.Lock()
-	n := len(l.calls)
-	l.calls = append(l.calls, op)
-	if n == l.at {
-		l.op = op
-	}
-	hit := l.at >= 0 && (n == l.at || n > l.at && (l.fault.dies || l.fault.always && op == l.op))
-	// A fault that begins when AWS has done the first call is there before the others.
-	after := l.fault.after && (n == l.at || !l.fault.dies)
-	l.mu.Unlock()
-	switch {
-	case !hit:
-		l.to.ServeHTTP(w, r)
-	case l.fault.leaves:
-		l.to.ServeHTTP(httptest.NewRecorder(), r)
-		l.leave()
-		cut(w)
-	case l.fault.do == nil && l.fault.alter == nil: // slow
-		timer := time.NewTimer(100 * time.Millisecond)
-		defer timer.Stop()
-		<-timer.C
-		l.to.ServeHTTP(w, r)
-	case l.fault.alter != nil:
-		answer := httptest.NewRecorder()
-		l.to.ServeHTTP(answer, r)
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
-		w.Header().Del("Content-Length")
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(l.fault.alter(answer.Body.Bytes()))
-	case after:
-		answer := httptest.NewRecorder()
-		l.to.ServeHTTP(answer, r)
-		l.fault.do(w)
-	default:
-		_, _ = io.Copy(io.Discard, r.Body)
-		l.fault.do(w)
-	}
-}
-
-// cloud is an AWS that all cases share: each has a namespace of its own.
+// cloud is an AWS that all cases share: each has a namespace and an access key
+// of its own.
 type cloud struct {
 	cache  string            // of packages
-	images map[string]string // by generation
+	images map[string]string // by generation; "large" has a zip that Lambda takes from S3 only
+	server *emulator.Server
 	url    *url.URL
 	lambda *lambda.Client
 	s3     *s3.Client
+
+	mu    sync.Mutex               // guards calls
+	calls map[string][]faults.Call // by access key, in their order
+}
+
+// ServeHTTP keeps what is called, and by whom.
+func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	call := c.server.CallOf(r)
+	c.mu.Lock()
+	c.calls[call.AccessKey] = append(c.calls[call.AccessKey], call)
+	c.mu.Unlock()
+	c.server.ServeHTTP(w, r)
 }
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	c := &cloud{cache: t.TempDir(), images: map[string]string{}}
+	c := &cloud{cache: t.TempDir(), images: map[string]string{}, calls: map[string][]faults.Call{}}
 	for _, generation := range []string{"older", "old", "new"} {
 		c.images[generation] = archive(t, program(), "home/"+generation)
 	}
@@ -126,7 +63,8 @@ func newCloud(t *testing.T) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(server)
+	c.server = server
+	web := httptest.NewServer(c)
 	t.Cleanup(func() {
 		web.Close()
 		if err := server.Close(); err != nil {
@@ -158,22 +96,40 @@ func program() []byte {
 // faultCase is one function that is changed.
 type faultCase struct {
 	name   backend.Name
+	key    string // access key of whoever changes it
 	images map[string]string
+	more   map[string]string // annotations
+	long   bool              // the new deployment does not fit into tags
 }
+
+// process makes each case's package another one.
+func (c faultCase) process(generation string) string { return "cat " + generation + " " + c.key }
 
 // deployment is what the function is deployed with, told apart by generation.
 func (c faultCase) deployment(generation string) types.FunctionDeployment {
+	annotations := map[string]string{"generation": generation, "com.openfaas.lambda/reserved-concurrency": map[string]string{"older": "3", "old": "4", "new": "5"}[generation]}
+	maps.Copy(annotations, c.more)
+	if c.long && generation == "new" {
+		annotations["long"] = incompressible(20_000)
+	}
 	return types.FunctionDeployment{
-		Service: c.name.Function, Namespace: c.name.Namespace, Image: c.images[generation], EnvProcess: "cat " + generation,
-		EnvVars:     map[string]string{"GENERATION": generation},
-		Annotations: &map[string]string{"generation": generation, "com.openfaas.lambda/reserved-concurrency": map[string]string{"older": "3", "old": "4", "new": "5"}[generation]},
+		Service: c.name.Function, Namespace: c.name.Namespace, Image: c.images[generation], EnvProcess: c.process(generation),
+		EnvVars: map[string]string{"GENERATION": generation}, Annotations: &annotations,
 	}
 }
 
-// open returns a provider behind a line.
-func (c *cloud) open(ctx context.Context, namespace, endpoint string, patience time.Duration) (*aws.Backend, error) {
-	return aws.Open(ctx, c.options(namespace, endpoint, patience))
+// open returns a provider of somebody's.
+func (c *cloud) open(ctx context.Context, namespace, key string, patience time.Duration) (*aws.Backend, error) {
+	o := c.options(namespace, c.url.String(), patience)
+	o.AccessKey = key
+	if key != c.settler() { // its images are pushed by it alone
+		o.ImageRepository = "images-" + key
+	}
+	return aws.Open(ctx, o)
 }
+
+// settler is the access key of those who prepare, look and settle.
+func (c *cloud) settler() string { return "settler" }
 
 func (c *cloud) options(namespace, endpoint string, patience time.Duration) aws.Options {
 	return aws.Options{
@@ -183,60 +139,90 @@ func (c *cloud) options(namespace, endpoint string, patience time.Duration) aws.
 	}
 }
 
-// do prepares a case and makes its change over a line with a fault. It returns
-// the calls of the change.
-func (c *cloud) do(ctx context.Context, fc faultCase, s scenario, at int, f fault) (calls []string, other *aws.Backend, changed, failed error) {
-	other, err := c.open(ctx, fc.name.Namespace, c.url.String(), time.Minute)
+// do prepares a case and makes its change while the fault is on. It returns the
+// calls of the change, and another provider.
+func (c *cloud) do(ctx context.Context, fc faultCase, s scenario, calls []faults.Call, at int, f fault) (made []faults.Call, other *aws.Backend, changed, failed error) {
+	other, err := c.open(ctx, fc.name.Namespace, c.settler(), time.Minute)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if s.before {
-		for _, generation := range []string{"older", "old"} {
-			if generation == "older" && s.name != "rollback" {
-				continue
-			}
-			if err := other.Deploy(ctx, fc.deployment(generation)); err != nil {
-				return nil, nil, nil, fmt.Errorf("prepare: %w", err)
-			}
+	for _, generation := range s.before {
+		if err := other.Deploy(ctx, fc.deployment(generation)); err != nil {
+			return nil, nil, nil, fmt.Errorf("prepare: %w", err)
 		}
 	}
 	changing, leave := context.WithCancel(ctx)
 	defer leave()
-	l := &line{to: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(c.url) }, ErrorLog: log.New(io.Discard, "", 0)}, fault: f, at: at, leave: leave}
-	server := httptest.NewServer(l)
-	defer server.Close()
 	patience := 30 * time.Second
-	if f.alter != nil {
+	if f.stuck {
 		patience = 100 * time.Millisecond // it will be exhausted
 	}
-	b, err := c.open(ctx, fc.name.Namespace, server.URL, patience)
+	b, err := c.open(ctx, fc.name.Namespace, fc.key, patience)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	var ids []string
+	for _, fault := range f.on(fc, calls, at, leave) {
+		id, err := c.server.Faults().Add(fault)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		ids = append(ids, id)
+	}
 	changed = s.change(changing, b, fc)
-	server.Close() // waits for what is under way
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.calls, other, changed, nil
+	for _, id := range ids {
+		c.server.Faults().Remove(id)
+	}
+	if f.stuck {
+		if err := c.settled(ctx, fc); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[fc.key], other, changed, nil
+}
+
+// settled waits until Lambda has ended what it was held up in.
+func (c *cloud) settled(ctx context.Context, fc faultCase) error {
+	for {
+		out, err := c.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &fc.name.Function})
+		if err != nil && strings.Contains(err.Error(), "ResourceNotFound") {
+			return nil
+		}
+		if err != nil || out.State != "Pending" && out.LastUpdateStatus != "InProgress" {
+			return err
+		}
+	}
 }
 
 // rehearse returns the calls of a change that nothing happens to.
-func (c *cloud) rehearse(t *testing.T, s scenario) []string {
+func (c *cloud) rehearse(t *testing.T, s scenario) []faults.Call {
 	t.Helper()
-	fc := faultCase{name: backend.Name{Namespace: "rehearsal", Function: strings.ReplaceAll(s.name, " ", "-")}, images: c.images}
-	calls, other, changed, err := c.do(t.Context(), fc, s, -1, fault{})
+	fc := c.newCase(t, "rehearsal-"+strings.ReplaceAll(s.name, " ", "-"), s)
+	calls, other, changed, err := c.do(t.Context(), fc, s, nil, 0, fault{})
 	if err := errors.Join(changed, err); err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
+	calls = slices.Clone(calls)
 	if err := c.check(t.Context(), fc, s, other, nil, fault{}); err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
 	return calls
 }
 
-func (c *cloud) run(ctx context.Context, id int, s scenario, at int, f fault) error {
-	fc := faultCase{name: backend.Name{Namespace: fmt.Sprintf("case-%d", id), Function: fmt.Sprintf("f%d", id)}, images: c.images}
-	_, other, changed, err := c.do(ctx, fc, s, at, f)
+// newCase makes a function's name and images.
+func (c *cloud) newCase(t *testing.T, id string, s scenario) faultCase {
+	t.Helper()
+	fc := faultCase{name: backend.Name{Namespace: id, Function: "f-" + id}, key: "key-" + id, images: c.images, more: s.annotations, long: s.long}
+	if s.images != nil {
+		fc.images = s.images(t, c, id)
+	}
+	return fc
+}
+
+func (c *cloud) run(ctx context.Context, fc faultCase, s scenario, calls []faults.Call, at int, f fault) error {
+	_, other, changed, err := c.do(ctx, fc, s, calls, at, f)
 	if err != nil {
 		return err
 	}
@@ -262,11 +248,10 @@ func (c *cloud) check(ctx context.Context, fc faultCase, s scenario, other *aws.
 	if err != nil {
 		return err
 	}
-	wanted := map[string]string{"create": "new", "create with a long record": "new", "rollback": "older", "scale": "old", "delete": ""}[s.name]
-	if strings.HasPrefix(s.name, "update") {
-		wanted = "new"
+	wanted, before := s.serves, ""
+	if len(s.before) > 0 {
+		before = s.before[len(s.before)-1]
 	}
-	before := map[bool]string{true: "old", false: ""}[s.before]
 	undone := changed != nil && !f.dies && !strings.Contains(changed.Error(), "could not be undone") && !strings.Contains(changed.Error(), "the deletion goes on")
 	switch {
 	case changed == nil && serves != wanted:
@@ -336,7 +321,7 @@ func (c *cloud) orphans(ctx context.Context, fc faultCase, serves string, list [
 		}
 		return nil
 	}
-	if len(list) != 1 || list[0].EnvVars["GENERATION"] != serves || (*list[0].Annotations)["generation"] != serves || list[0].EnvProcess != "cat "+serves {
+	if len(list) != 1 || list[0].EnvVars["GENERATION"] != serves || (*list[0].Annotations)["generation"] != serves || list[0].EnvProcess != fc.process(serves) {
 		return fmt.Errorf("the list says %+v", list)
 	}
 	now, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &fc.name.Function})

@@ -51,7 +51,7 @@ func (s *Store) getAuthorizationToken(ctx context.Context, _ *struct{}) (authori
 	if onLoopback(wire.From(ctx).Host) {
 		scheme = "http://"
 	}
-	token := base64.StdEncoding.EncodeToString([]byte(userName + ":" + password(s.opts.Account, s.opts.Region, expires)))
+	token := base64.StdEncoding.EncodeToString([]byte(userName + ":" + password(s.opts.Account, s.opts.Region, wire.From(ctx).AccessKey, expires)))
 	return authorization{[]authorizationData{{token, wire.Time{Time: expires}, scheme + s.registryHost(ctx)}}}, nil
 }
 
@@ -322,8 +322,8 @@ func (s *Store) noRepository(name string) *wire.Error {
 const userName = "AWS"
 
 // password tells whose registry it is for, so that one server can be the registry of several accounts and regions.
-func password(account, region string, expires time.Time) string {
-	data, _ := json.Marshal(passwordData{account, region, expires.Unix()}) // plain text and numbers
+func password(account, region, caller string, expires time.Time) string {
+	data, _ := json.Marshal(passwordData{account, region, expires.Unix(), caller}) // plain text and numbers
 	return base64.RawURLEncoding.EncodeToString(data)
 }
 
@@ -331,6 +331,7 @@ type passwordData struct {
 	Account string `json:"account"`
 	Region  string `json:"region"`
 	Expires int64  `json:"expiration"`
+	Caller  string `json:"caller"` // whose access key it was given to
 }
 
 var registryName = regexp.MustCompile(`^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.`)
@@ -342,6 +343,12 @@ func Place(r *http.Request) (account, region string, ok bool) {
 	}
 	p, ok := login(r)
 	return p.Account, p.Region, ok
+}
+
+// Caller tells the access key that the password of a request of the distribution API was given to; "" where it has none.
+func Caller(r *http.Request) string {
+	p, _ := login(r)
+	return p.Caller
 }
 
 func login(r *http.Request) (passwordData, bool) {
