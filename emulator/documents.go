@@ -59,7 +59,7 @@ func (d *documents[T]) put(name string, v *T) error {
 	if err != nil {
 		return fmt.Errorf("encode document: %w", err)
 	}
-	if err := writeFile(d.path(name), data); err != nil {
+	if err := writeFile(d.path(name), data, true); err != nil {
 		return err
 	}
 	d.all[name] = v

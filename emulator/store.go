@@ -120,31 +120,38 @@ func (st *store) save(f *function) error {
 	if err != nil {
 		return fmt.Errorf("encode function: %w", err)
 	}
-	return writeFile(st.record(f.Config.FunctionName), data)
+	return writeFile(st.record(f.Config.FunctionName), data, !st.temporary)
 }
 
 func (st *store) remove(name string) error {
 	if err := os.Remove(st.record(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove function: %w", err)
 	}
+	if st.temporary {
+		return nil
+	}
 	return syncDir(filepath.Join(st.dir, "functions"))
 }
 
 func (st *store) record(name string) string { return filepath.Join(st.dir, "functions", name+".json") }
 
-// writeFile makes path hold data, whole and durable, or changes nothing.
-func writeFile(path string, data []byte) (err error) {
+// writeFile makes path hold data, whole, or changes nothing; durable, it survives the machine's end.
+func writeFile(path string, data []byte, durable bool) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), newPrefix)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
+	if _, err = f.Write(data); durable {
+		err = errors.Join(err, f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	if !durable {
+		return nil
 	}
 	return syncDir(filepath.Dir(path))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +60,9 @@ func newCloud(t *testing.T) *cloud {
 	for _, generation := range []string{"older", "old", "new"} {
 		c.images[generation] = archive(t, program(), "home/"+generation)
 	}
-	server, err := emulator.New(emulator.Options{DataDir: t.TempDir(), Region: region, Account: account, Concurrency: 100_000})
+	server, err := emulator.New(emulator.Options{
+		Region: region, Account: account, Concurrency: 100_000, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
