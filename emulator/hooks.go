@@ -86,8 +86,8 @@ type queueSource interface {
 	Release(queue string, receipts []string) error
 	// Send adds a message; attributes are strings.
 	Send(queue, body string, attributes map[string]string) error
-	// Exists reports whether there is such a queue.
-	Exists(queue string) bool
+	// Visibility returns how long a message is out of sight once it has been received, and whether the queue keeps messages in order.
+	Visibility(queue string) (timeout time.Duration, fifo bool, err error)
 }
 
 // topicSink is SNS as destinations and dead letters use it.
@@ -114,10 +114,10 @@ func (nowhere) Record(metric)                                             {}
 func (nowhere) Delete(string, []string) error                             { return errNoQueue }
 func (nowhere) Release(string, []string) error                            { return errNoQueue }
 func (nowhere) Send(string, string, map[string]string) error              { return errNoQueue }
-func (nowhere) Exists(string) bool                                        { return false }
 func (nowhere) Publish(string, string, map[string]string) error           { return errNoTopic }
 func (nowhere) Registry(string) http.Handler                              { return nil }
 func (nowhere) Credentials(string) (user, password string, ok bool)       { return "", "", false }
+func (nowhere) Visibility(string) (time.Duration, bool, error)            { return 0, false, errNoQueue }
 func (nowhere) Receive(<-chan struct{}, string, int, time.Duration) ([]queueMessage, error) {
 	return nil, errNoQueue
 }

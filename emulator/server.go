@@ -157,6 +157,7 @@ func (s *Server) Close() error {
 		s.closed = true
 		s.workMu.Unlock()
 		s.cancel()
+		s.services.queues.Close()
 		s.fleet.close()
 		s.work.Wait()
 		s.closeErr = errors.Join(s.fleet.wait(), s.host.Close(), s.store.close())

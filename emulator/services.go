@@ -18,6 +18,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/emulator/logs"
 	"github.com/faas-lambda/faas-lambda/emulator/metrics"
 	"github.com/faas-lambda/faas-lambda/emulator/s3"
+	"github.com/faas-lambda/faas-lambda/emulator/sqs"
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
 )
 
@@ -26,6 +27,7 @@ import (
 type services struct {
 	objects  *s3.Store
 	images   *ecr.Store
+	queues   *sqs.Store
 	registry http.Handler            // of images, for those who log in
 	handlers map[string]http.Handler // by the name that requests are signed for
 	hosts    *sync.Map               // where clients of ECR found it: its registry is there for them
@@ -40,6 +42,7 @@ var targets = map[string]string{
 	"AmazonEC2ContainerRegistry_V20150921": "ecr",
 	"Logs_20140328":                        "logs",
 	"GraniteServiceVersion20100801":        "monitoring",
+	"AmazonSQS":                            "sqs",
 }
 
 func (s *Server) openServices() error {
@@ -67,6 +70,11 @@ func (s *Server) openServices() error {
 	s.services.handlers["logs"], s.hooks.logs = lines.API(), lines
 	measured := metrics.New(nil)
 	s.services.handlers["monitoring"], s.hooks.metrics = measured.API(), metricStore{measured}
+	queues, err := sqs.Open(sqs.Options{Dir: filepath.Join(s.store.dir, "sqs"), Account: s.opts.Account, Region: s.opts.Region})
+	if err != nil {
+		return fmt.Errorf("open SQS: %w", err)
+	}
+	s.services.queues, s.services.handlers["sqs"], s.hooks.queues = queues, queues.API(), queueStore{queues}
 	s.hooks.objects = objectStore{objects}
 	s.hooks.registry = ownRegistry{s}
 	return nil
