@@ -238,6 +238,7 @@ func (s *Server) deleteAlias(w http.ResponseWriter, r *http.Request, target stri
 	if err != nil {
 		return err
 	}
+	s.closeURLs(q.name)
 	s.provisionLater(q.name)
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -3,8 +3,6 @@ package emulator
 import (
 	"errors"
 	"time"
-
-	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
 )
 
 // delay is how long an asynchronous invocation waits after an attempt that failed.
@@ -33,9 +31,13 @@ func (s *Server) enqueue(target, qualifier string, ev event) error {
 		s.waiting.Add(-1)
 		return throttled("CallerRateLimitExceeded")
 	}
+	began := time.Now()
 	started := s.background(func() {
 		defer s.waiting.Add(-1)
-		s.attempt(q, ev)
+		r := s.attempt(q, ev, began)
+		if r.condition != "" {
+			s.tell(q, ev, r)
+		}
 	})
 	if !started {
 		s.waiting.Add(-1)
@@ -44,37 +46,103 @@ func (s *Server) enqueue(target, qualifier string, ev event) error {
 	return nil
 }
 
-// attempt runs the event until it succeeds, has failed too often, or its function is gone.
-func (s *Server) attempt(q ref, ev event) {
-	until := time.Now().Add(asyncLifetime)
-	for failures := 0; time.Now().Before(until); {
+// How an asynchronous invocation ends, as its record says it.
+const (
+	conditionSuccess = "Success"
+	conditionRetries = "RetriesExhausted"
+	conditionAge     = "EventAgeExceeded"
+)
+
+// result is how an asynchronous invocation ended.
+type result struct {
+	condition string // "": it was dropped, because its function is gone or the server is closing
+	attempts  int
+	version   string // that ran last
+	failure   *functionError
+	response  []byte // of a success
+}
+
+// attempt runs the event until it succeeds, has failed too often, has become too old, or its function is gone. How often and how old is looked
+// up each time: it may be changed meanwhile.
+func (s *Server) attempt(q ref, ev event, began time.Time) (r result) {
+	for {
+		retries, lifetime := len(s.retryDelays), asyncLifetime
+		if c := s.invokeConfigOf(q); c != nil {
+			if c.MaximumRetryAttempts != nil {
+				retries = min(retries, *c.MaximumRetryAttempts)
+			}
+			if c.MaximumEventAgeInSeconds != nil {
+				lifetime = time.Duration(*c.MaximumEventAgeInSeconds) * time.Second
+			}
+		}
+		if time.Since(began) >= lifetime {
+			r.condition = conditionAge
+			return r
+		}
 		pause := throttleDelay
 		l, err := s.acquire(q)
 		var refused *apiError
 		switch {
 		case err == nil:
-			out := s.execute(l, ev, discard)
-			s.fleet.release(l)
-			if out.err == nil && out.failure == nil || failures == len(s.retryDelays) {
-				return
+			done := s.once(&r, l, ev)
+			if r.attempts > retries && !done {
+				r.condition, done = conditionRetries, true
 			}
-			pause = s.retryDelays[failures]
-			failures++
+			if done {
+				return r
+			}
+			pause = s.retryDelays[r.attempts-1]
 		case errors.As(err, &refused) && refused.code != "TooManyRequestsException":
 			s.opts.Logger.Warn("asynchronous invocation was dropped", "function", q.name, "error", err)
-			return
+			return r
 		}
-		if !s.pause(pause) {
-			return
+		if !s.pause(min(pause, lifetime-time.Since(began))) {
+			return result{}
 		}
 	}
 }
 
-func discard(r sandbox.Response) { _ = r.Body.Close() } // it never fails
+// once makes one attempt, and reports whether it succeeded.
+func (s *Server) once(r *result, l *lease, ev event) bool {
+	out, body := s.run(l, ev)
+	r.attempts++
+	r.version, r.failure = l.version, out.failure
+	if out.err != nil || out.failure != nil {
+		return false
+	}
+	r.condition, r.response = conditionSuccess, body
+	return true
+}
+
+// run makes one invocation with the lease, which it gives back, and returns its whole answer.
+func (s *Server) run(l *lease, ev event) (out outcome, body []byte) {
+	v := newReceiver()
+	defer v.leave()
+	done, err := s.begin(l, ev, v)
+	if err != nil {
+		return outcome{err: err}, nil
+	}
+	var failure *functionError
+	select {
+	case response := <-v.responses:
+		body, failure = collect(response, ev.requestID)
+		out = <-done
+	case out = <-done:
+		select {
+		case response := <-v.responses:
+			body, failure = collect(response, ev.requestID)
+		default:
+		}
+	}
+	if out.failure == nil {
+		out.failure = failure
+	}
+	return out, body
+}
 
 // pause waits and reports false when the server closes before.
 func (s *Server) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -58,7 +58,10 @@ type alias struct {
 
 // attachments are what belongs to one qualifier of a function.
 type attachments struct {
-	Provisioned *provisioned `json:",omitempty"`
+	Provisioned *provisioned  `json:",omitempty"`
+	Policy      *policy       `json:",omitempty"`
+	URL         *functionURL  `json:",omitempty"`
+	Async       *invokeConfig `json:",omitempty"`
 }
 
 func (a attachments) empty() bool { return a == attachments{} }

@@ -208,6 +208,7 @@ func (s *Server) deleteFunction(w http.ResponseWriter, r *http.Request, target s
 		return err
 	}
 	s.fleet.retire(q.name, q.qualifier, "")
+	s.closeURLs(q.name)
 	s.sweepCode()
 	w.WriteHeader(http.StatusNoContent)
 	return nil

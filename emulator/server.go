@@ -62,11 +62,14 @@ type Server struct {
 	functions map[string]*function
 	layers    layers
 	signing   *documents[signingConfig] // by ARN
+	urls      urls
+	mappings  mappings
 
-	waiting      atomic.Int64 // asynchronous invocations not done yet
-	initTimeout  time.Duration
-	retryDelays  []delay // between the attempts of an asynchronous invocation
-	beforeSettle func()  // for tests: holds up the end of creations and updates; nil for nothing
+	waiting       atomic.Int64 // asynchronous invocations not done yet
+	initTimeout   time.Duration
+	retryDelays   []delay // between the attempts of an asynchronous invocation
+	beforeSettle  func()  // for tests: holds up the end of creations and updates; nil for nothing
+	beforeMapping func()  // the same for event source mappings
 
 	closeOnce sync.Once
 	closeErr  error
@@ -141,6 +144,12 @@ func (s *Server) open() error {
 	s.fleet = newFleet(s.opts.Logger, s.provisionLater)
 	s.background(func() { s.fleet.reap(s.ctx) })
 	s.sweepCode()
+	if err := s.openURLs(); err != nil {
+		return err
+	}
+	if err := s.openMappings(); err != nil {
+		return err
+	}
 	for name, f := range s.functions {
 		if f.unsettled() { // the last program ended in the middle of a creation or update
 			s.settleLater(name, f.Change)
@@ -158,6 +167,7 @@ func (s *Server) Close() error {
 		s.workMu.Unlock()
 		s.cancel()
 		s.services.queues.Close()
+		s.urls.close()
 		s.fleet.close()
 		s.work.Wait()
 		s.closeErr = errors.Join(s.fleet.wait(), s.host.Close(), s.store.close())

@@ -46,7 +46,7 @@ var targets = map[string]string{
 }
 
 func (s *Server) openServices() error {
-	objects, err := s3.Open(s3.Options{Dir: filepath.Join(s.store.dir, "s3"), Notify: s.notify})
+	objects, err := s3.Open(s3.Options{Dir: filepath.Join(s.store.dir, "s3"), Notify: s.notifyOf, Takes: s.takes})
 	if err != nil {
 		return fmt.Errorf("open S3: %w", err)
 	}
@@ -117,17 +117,6 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, service string
 		return
 	}
 	s.serveLambda(w, r)
-}
-
-// notify invokes the function that an event is for. Destinations of other services are dropped, with a warning.
-func (s *Server) notify(destination string, payload []byte) {
-	if !strings.HasPrefix(destination, "arn:aws:lambda:") {
-		s.opts.Logger.Warn("event was dropped: its destination is not a service that the embedded AWS has", "destination", destination)
-		return
-	}
-	if err := s.invokeLater(destination, payload); err != nil {
-		s.opts.Logger.Warn("event was dropped", "destination", destination, "error", err)
-	}
 }
 
 // invokeLater invokes a function asynchronously, as other services do: through the API.

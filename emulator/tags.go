@@ -1,16 +1,21 @@
 package emulator
 
 import (
+	"errors"
 	"maps"
 	"net/http"
+	"strings"
 )
 
-// tagged runs what is to be done with the function that a tag request names, as edit does.
-func (s *Server) tagged(resource string, change func(f *function) error) error {
+// tagged changes the tags of what a request names: a function or an event source mapping. errUnchanged leaves them as they are.
+func (s *Server) tagged(resource string, change func(tags map[string]string) error) error {
 	var c constraints
 	c.pattern("resource", resource, resourceRegexp, resourcePattern)
 	if err := c.err(); err != nil {
 		return err
+	}
+	if strings.Contains(resource, ":event-source-mapping:") {
+		return s.taggedMapping(resource, change)
 	}
 	r, ok := parseRef(resource, nameRegexp)
 	if !ok {
@@ -22,19 +27,48 @@ func (s *Server) tagged(resource string, change func(f *function) error) error {
 	if r.qualifier != "" {
 		return invalidParameter("Tags on function aliases and versions are not supported. Please specify a function ARN.")
 	}
-	return s.edit(r, change)
+	return s.edit(r, func(f *function) error {
+		if f.Tags == nil {
+			f.Tags = map[string]string{}
+		}
+		if err := change(f.Tags); err != nil {
+			return err
+		}
+		f.Config.RevisionId = newID() // (AWS)
+		return nil
+	})
+}
+
+func (s *Server) taggedMapping(resource string, change func(tags map[string]string) error) error {
+	s.mappings.mu.Lock()
+	defer s.mappings.mu.Unlock()
+	old := s.mappings.all[resource[strings.LastIndexByte(resource, ':')+1:]]
+	if old == nil || resource != s.mappingARN(old.UUID) {
+		return notFound("Event source mapping not found: %s", resource)
+	}
+	m := *old
+	if m.Tags = maps.Clone(old.Tags); m.Tags == nil {
+		m.Tags = map[string]string{}
+	}
+	if err := change(m.Tags); err != nil {
+		if errors.Is(err, errUnchanged) {
+			return nil
+		}
+		return err
+	}
+	return s.mappings.put(m.UUID, &m)
 }
 
 func (s *Server) listTags(w http.ResponseWriter, _ *http.Request, resource string) error {
-	tags := map[string]string{}
-	err := s.tagged(resource, func(f *function) error {
-		maps.Copy(tags, f.Tags)
+	all := map[string]string{}
+	err := s.tagged(resource, func(tags map[string]string) error {
+		maps.Copy(all, tags)
 		return errUnchanged
 	})
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"Tags": tags})
+	writeJSON(w, http.StatusOK, map[string]any{"Tags": all})
 	return nil
 }
 
@@ -43,16 +77,12 @@ func (s *Server) tagResource(w http.ResponseWriter, r *http.Request, resource st
 	if err := readJSON(r, "TagResource", &in); err != nil {
 		return err
 	}
-	err := s.tagged(resource, func(f *function) error {
+	err := s.tagged(resource, func(tags map[string]string) error {
 		if len(in.Tags) == 0 {
 			return invalidParameter("An error occurred and the request cannot be processed.")
 		}
-		if f.Tags == nil {
-			f.Tags = map[string]string{}
-		}
-		maps.Copy(f.Tags, in.Tags)
-		f.Config.RevisionId = newID() // (AWS)
-		return checkTags(f.Tags)
+		maps.Copy(tags, in.Tags)
+		return checkTags(tags)
 	})
 	if err != nil {
 		return err
@@ -68,11 +98,10 @@ func (s *Server) untagResource(w http.ResponseWriter, r *http.Request, resource 
 	if err := c.err(); err != nil {
 		return err
 	}
-	err := s.tagged(resource, func(f *function) error {
+	err := s.tagged(resource, func(tags map[string]string) error {
 		for _, key := range keys {
-			delete(f.Tags, key)
+			delete(tags, key)
 		}
-		f.Config.RevisionId = newID() // (AWS)
 		return nil
 	})
 	if err != nil {

@@ -157,6 +157,9 @@ func (s *Store) configure(w http.ResponseWriter, r request, c config) error {
 		if err := c.check(data); err != nil {
 			return err
 		}
+		if err := s.checkDestinations(r, c, data); err != nil {
+			return err
+		}
 		if err := s.setConfig(r.bucket, c.query, string(data)); err != nil {
 			return err
 		}

@@ -74,6 +74,26 @@ func (d destination) wants(event, key string) bool {
 	return false
 }
 
+// checkDestinations refuses notifications of destinations that do not take them, unless the caller does not want to know.
+func (s *Store) checkDestinations(r request, c config, data []byte) error {
+	if c.query != "notification" || s.opts.Takes == nil || r.Header.Get("x-amz-skip-destination-validation") == "true" {
+		return nil
+	}
+	if _, err := s.config(r.bucket, c.query); err != nil {
+		return err
+	}
+	n, err := parseNotification(data)
+	if err != nil {
+		return err
+	}
+	for _, d := range n.all() {
+		if !s.opts.Takes(r.bucket, d.arn()) {
+			return refuse(http.StatusBadRequest, "InvalidArgument", "Unable to validate the following destination configurations")
+		}
+	}
+	return nil
+}
+
 // notify tells a bucket's destinations of an event.
 func (s *Store) notify(bucket string, o object, event string) {
 	if s.opts.Notify == nil {
@@ -89,7 +109,7 @@ func (s *Store) notify(bucket string, o object, event string) {
 	}
 	for _, d := range n.all() {
 		if d.wants(event, o.Key) {
-			s.opts.Notify(d.arn(), s.event(bucket, d.ID, event, o))
+			s.opts.Notify(bucket, d.arn(), s.event(bucket, d.ID, event, o))
 		}
 	}
 }

@@ -406,7 +406,10 @@ func TestVirtualHosts(t *testing.T) {
 func TestConfigurations(t *testing.T) {
 	type event struct{ to, document string }
 	events := make(chan event, 10)
-	h := start(t, Options{Notify: func(to string, document []byte) { events <- event{to, string(document)} }})
+	h := start(t, Options{
+		Notify: func(_, to string, document []byte) { events <- event{to, string(document)} },
+		Takes:  func(bucket, to string) bool { return bucket == "bbb" && !strings.HasSuffix(to, ":closed") },
+	})
 	h.bucket("bbb")
 	ctx, bucket := t.Context(), aws.String("bbb")
 	_, err := h.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket})
@@ -427,6 +430,10 @@ func TestConfigurations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closed := &s3.PutBucketNotificationConfigurationInput{Bucket: bucket, NotificationConfiguration: &types.NotificationConfiguration{
+		LambdaFunctionConfigurations: []types.LambdaFunctionConfiguration{{LambdaFunctionArn: aws.String(function + ":closed"), Events: []types.Event{"s3:ObjectCreated:*"}}}}}
+	_, err = h.client.PutBucketNotificationConfiguration(ctx, closed)
+	wantCode(t, err, "InvalidArgument")
 	got, err := h.client.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: bucket})
 	if err != nil || len(got.LambdaFunctionConfigurations) != 1 || *got.LambdaFunctionConfigurations[0].LambdaFunctionArn != function {
 		t.Errorf("%+v %v", got, err)

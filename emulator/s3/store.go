@@ -23,7 +23,9 @@ type Options struct {
 	Dir string
 	// Notify gets an event for a destination of a bucket's notification configuration, a Lambda function, queue or topic by ARN; nil drops it. It must
 	// not block.
-	Notify func(destination string, event []byte)
+	Notify func(bucket, destination string, event []byte)
+	// Takes tells whether a destination can be notified of a bucket, when that is configured; nil: all can.
+	Takes func(bucket, destination string) bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }

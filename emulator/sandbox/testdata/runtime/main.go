@@ -25,6 +25,8 @@ type event struct {
 	N    int
 	Text string
 	Wait string // a URL to get before going on
+
+	Prelude string // what a stream begins with
 }
 
 var base = "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"
@@ -97,6 +99,10 @@ func next() {
 		post("invocation/"+id+"/error", nil, strings.NewReader(body), "Function.Failed")
 	case e.Do == "stream":
 		stream(id, e)
+	case e.Do == "" && os.Getenv("STREAM") != "":
+		e.N = 3
+		e.Prelude = os.Getenv("STREAM") + "\x00\x00\x00\x00\x00\x00\x00\x00"
+		stream(id, e)
 	default:
 		code := post("invocation/"+id+"/response", nil, bytes.NewReader(answer), "")
 		fmt.Println("response", code)
@@ -151,6 +157,20 @@ func handle(e event, payload []byte, h http.Header) ([]byte, error) {
 	case "raw":
 		return raw(e)
 	}
+	return plain(payload)
+}
+
+// plain is for events that say nothing: it does what the environment says.
+func plain(payload []byte) ([]byte, error) {
+	if os.Getenv("PRINT") != "" {
+		fmt.Println("got " + string(payload))
+	}
+	if text := os.Getenv("FAIL"); text != "" && bytes.Contains(payload, []byte(text)) {
+		return nil, fmt.Errorf("told to fail")
+	}
+	if answer := os.Getenv("ANSWER"); answer != "" {
+		return []byte(answer), nil
+	}
 	return payload, nil
 }
 
@@ -186,6 +206,7 @@ func stream(id string, e event) {
 	r.Header.Set("Content-Type", "application/vnd.awslambda.http-integration-response")
 	r.Trailer = http.Header{"Lambda-Runtime-Function-Error-Type": nil, "Lambda-Runtime-Function-Error-Body": nil}
 	go func() {
+		fmt.Fprint(pw, e.Prelude)
 		for i := range e.N {
 			fmt.Fprintf(pw, "chunk %d\n", i)
 			if e.Wait != "" {

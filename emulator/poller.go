@@ -1,0 +1,329 @@
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/faas-lambda/faas-lambda/emulator/filter"
+)
+
+const (
+	// maxReceive is how many messages SQS hands out at once.
+	maxReceive = 10
+	// pollWait is how long one request for messages waits; AWS's longest.
+	pollWait = 20 * time.Second
+	// pollPause is the time after what went wrong.
+	pollPause = time.Second
+	// mostPolled is how many batches of a mapping are with the function at a time, unless its ScalingConfig says otherwise.
+	mostPolled = 5
+)
+
+// poller reads a queue for a mapping.
+type poller struct {
+	server *Server
+	m      *mapping
+	q      ref
+	keep   []*filter.Pattern // a message has to fit one of them; none: all are taken
+	slots  chan struct{}     // for batches that are with the function
+	ctx    context.Context   //nolint:containedctx // the life of the poller
+	cancel context.CancelFunc
+	ended  chan struct{}
+	work   sync.WaitGroup // batches
+}
+
+// startPolling reads a queue from now on. Sources of other kinds have nothing to read here.
+func (s *Server) startPolling(m *mapping) {
+	if m.service() != "sqs" {
+		return
+	}
+	p := &poller{server: s, m: m, q: ref{name: m.Function, qualifier: policyKey(m.Qualifier)}, ended: make(chan struct{})}
+	most := mostPolled
+	if c := m.ScalingConfig; c != nil && c.MaximumConcurrency != nil {
+		most = *c.MaximumConcurrency
+	}
+	p.slots = make(chan struct{}, most)
+	if m.FilterCriteria != nil {
+		for _, f := range m.FilterCriteria.Filters {
+			if pattern, err := filter.Parse([]byte(f.Pattern)); err == nil { // it was checked when it was set
+				p.keep = append(p.keep, pattern)
+			}
+		}
+	}
+	p.ctx, p.cancel = context.WithCancel(s.ctx)
+	s.mappings.pollersMu.Lock()
+	s.mappings.pollers[m.UUID] = p
+	s.mappings.pollersMu.Unlock()
+	if !s.background(p.run) {
+		p.cancel()
+		close(p.ended)
+	}
+}
+
+// stopPolling returns when nothing more is read for a mapping, and what was read is done with.
+func (s *Server) stopPolling(id string) {
+	s.mappings.pollersMu.Lock()
+	p := s.mappings.pollers[id]
+	delete(s.mappings.pollers, id)
+	s.mappings.pollersMu.Unlock()
+	if p != nil {
+		p.cancel()
+		<-p.ended
+	}
+}
+
+// run reads until the mapping changes.
+func (p *poller) run() {
+	defer close(p.ended)
+	defer p.cancel()
+	defer p.work.Wait()
+	for {
+		select {
+		case p.slots <- struct{}{}:
+		case <-p.ctx.Done():
+			return
+		}
+		batch, err := p.batch()
+		if err != nil && p.ctx.Err() == nil {
+			p.server.opts.Logger.Warn("queue cannot be read", "mapping", p.m.UUID, "queue", p.m.source(), "error", err)
+			p.pause(pollPause)
+		}
+		if len(batch) == 0 {
+			<-p.slots
+			continue
+		}
+		p.work.Go(func() {
+			defer func() { <-p.slots }()
+			for _, part := range p.parts(batch) {
+				p.deliver(part)
+			}
+		})
+	}
+}
+
+func (p *poller) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.ctx.Done():
+	}
+}
+
+// batch collects messages until there are enough, their window has passed or the poller ends. Those that no filter wants are deleted.
+func (p *poller) batch() ([]queueMessage, error) {
+	var batch []queueMessage
+	size, until := p.m.batchSize(), time.Time{}
+	bytes := 0
+	for len(batch) < size && bytes < maxBatchBytes {
+		wait := pollWait
+		if len(batch) > 0 {
+			if wait = time.Until(until); wait <= 0 {
+				break
+			}
+		}
+		got, err := p.server.hooks.queues.Receive(p.ctx.Done(), p.m.source(), min(size-len(batch), maxReceive), wait)
+		if err != nil {
+			return batch, err
+		}
+		if len(batch) == 0 && len(got) > 0 {
+			until = time.Now().Add(p.m.window())
+		}
+		for _, m := range got {
+			bytes += len(m.Body)
+		}
+		wanted, unwanted := p.sort(got)
+		batch = append(batch, wanted...)
+		if len(unwanted) > 0 {
+			if err := p.server.hooks.queues.Delete(p.m.source(), unwanted); err != nil {
+				return batch, err
+			}
+		}
+		if len(got) == 0 {
+			break
+		}
+	}
+	return batch, nil
+}
+
+// maxBatchBytes is how much of messages an event holds; what is around them and the event has room below the limit of payloads.
+const maxBatchBytes = maxSyncPayload - 64<<10
+
+// parts cuts a batch into events that a function can be given.
+func (p *poller) parts(batch []queueMessage) [][]queueMessage {
+	var parts [][]queueMessage
+	size := maxBatchBytes
+	for _, m := range batch {
+		encoded, err := json.Marshal(p.record(m))
+		if err != nil {
+			continue // text always encodes
+		}
+		if size += len(encoded); size > maxBatchBytes {
+			parts, size = append(parts, nil), len(encoded)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], m)
+	}
+	return parts
+}
+
+// sort tells the messages that go to the function from the receipts of those that no filter wants.
+func (p *poller) sort(messages []queueMessage) (wanted []queueMessage, unwanted []string) {
+	for _, m := range messages {
+		if p.wants(m) {
+			wanted = append(wanted, m)
+		} else {
+			unwanted = append(unwanted, m.Receipt)
+		}
+	}
+	return wanted, unwanted
+}
+
+// wants tells whether a message fits a filter. A body that is JSON is compared as such, another as text.
+// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
+func (p *poller) wants(m queueMessage) bool {
+	if len(p.keep) == 0 {
+		return true
+	}
+	data, err := json.Marshal(p.record(m))
+	var record map[string]any
+	if err != nil || json.Unmarshal(data, &record) != nil {
+		return false // text always encodes
+	}
+	var body any
+	if json.Unmarshal([]byte(m.Body), &body) == nil {
+		if _, isObject := body.(map[string]any); isObject {
+			record["body"] = body
+		}
+	}
+	for _, pattern := range p.keep {
+		if pattern.Match(record) {
+			return true
+		}
+	}
+	return false
+}
+
+// deliver invokes the function with a batch, and deletes what it is done with. The rest becomes visible again by itself; a throttled batch is kept
+// and tried again for as long as the queue lets it out of sight, and given back at once when the poller ends.
+func (p *poller) deliver(batch []queueMessage) {
+	s := p.server
+	visibility, _, err := s.hooks.queues.Visibility(p.m.source())
+	if err != nil {
+		return // the queue is gone, and the messages with it
+	}
+	payload, err := p.event(batch)
+	if err != nil {
+		s.opts.Logger.Warn("batch was not delivered", "mapping", p.m.UUID, "error", err)
+		return
+	}
+	for until := time.Now().Add(visibility); time.Now().Before(until); {
+		l, err := s.acquire(p.q)
+		var refused *apiError
+		switch {
+		case err == nil:
+			id := newID()
+			out, body := s.run(l, event{requestID: id, arn: s.qualifiedARN(p.m.Function, p.m.Qualifier), payload: payload, traceID: traceID(nil)})
+			if out.err == nil && out.failure == nil {
+				p.settle(batch, body)
+			}
+			return
+		case errors.As(err, &refused) && refused.code == "TooManyRequestsException":
+			p.pause(throttleDelay)
+		default:
+			p.pause(pollPause) // the function is gone, or not ready
+		}
+		if p.ctx.Err() != nil {
+			p.giveBack(batch)
+			return
+		}
+	}
+}
+
+func (p *poller) giveBack(batch []queueMessage) {
+	if err := p.server.hooks.queues.Release(p.m.source(), receipts(batch)); err != nil {
+		p.server.opts.Logger.Warn("messages were not given back", "queue", p.m.source(), "error", err)
+	}
+}
+
+func receipts(batch []queueMessage) []string {
+	var all []string
+	for _, m := range batch {
+		all = append(all, m.Receipt)
+	}
+	return all
+}
+
+// settle deletes the messages that the function is done with.
+func (p *poller) settle(batch []queueMessage, answer []byte) {
+	done := batch
+	if len(p.m.FunctionResponseTypes) > 0 {
+		if done = succeeded(batch, answer); len(done) == 0 {
+			return
+		}
+	}
+	if err := p.server.hooks.queues.Delete(p.m.source(), receipts(done)); err != nil {
+		p.server.opts.Logger.Warn("messages were not deleted", "queue", p.m.source(), "error", err)
+	}
+}
+
+// succeeded are the messages that a partial answer does not name. Whatever is no such answer, or names what was not sent, is a failure of the whole
+// batch. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
+func succeeded(batch []queueMessage, answer []byte) []queueMessage {
+	var said struct {
+		BatchItemFailures []struct {
+			ItemIdentifier *string `json:"itemIdentifier"`
+		} `json:"batchItemFailures"`
+	}
+	if len(answer) > 0 && json.Unmarshal(answer, &said) != nil {
+		return nil
+	}
+	failed := map[string]bool{}
+	for _, f := range said.BatchItemFailures {
+		if f.ItemIdentifier == nil || *f.ItemIdentifier == "" {
+			return nil
+		}
+		failed[*f.ItemIdentifier] = true
+	}
+	var done []queueMessage
+	for _, m := range batch {
+		if failed[m.ID] {
+			delete(failed, m.ID)
+		} else {
+			done = append(done, m)
+		}
+	}
+	if len(failed) > 0 {
+		return nil
+	}
+	return done
+}
+
+// queueRecord is a message in an event. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+type queueRecord struct {
+	MessageID         string            `json:"messageId"`
+	ReceiptHandle     string            `json:"receiptHandle"`
+	Body              string            `json:"body"`
+	Attributes        map[string]string `json:"attributes"`
+	MessageAttributes map[string]any    `json:"messageAttributes"`
+	MD5OfBody         string            `json:"md5OfBody"`
+	EventSource       string            `json:"eventSource"`
+	EventSourceARN    string            `json:"eventSourceARN"`
+	AWSRegion         string            `json:"awsRegion"`
+}
+
+func (p *poller) record(m queueMessage) queueRecord {
+	return queueRecord{
+		MessageID: m.ID, ReceiptHandle: m.Receipt, Body: m.Body, Attributes: m.Attributes, MessageAttributes: m.Custom, MD5OfBody: m.MD5,
+		EventSource: "aws:sqs", EventSourceARN: p.m.source(), AWSRegion: p.server.opts.Region,
+	}
+}
+
+func (p *poller) event(batch []queueMessage) ([]byte, error) {
+	var e struct{ Records []queueRecord }
+	for _, m := range batch {
+		e.Records = append(e.Records, p.record(m))
+	}
+	return json.Marshal(e)
+}
