@@ -168,10 +168,33 @@ func plain(payload []byte) ([]byte, error) {
 	if text := os.Getenv("FAIL"); text != "" && bytes.Contains(payload, []byte(text)) {
 		return nil, fmt.Errorf("told to fail")
 	}
+	if text := os.Getenv("PARTIAL"); text != "" {
+		return partial(payload, text)
+	}
 	if answer := os.Getenv("ANSWER"); answer != "" {
 		return []byte(answer), nil
 	}
 	return payload, nil
+}
+
+// partial answers that the messages of a body failed.
+func partial(payload []byte, body string) ([]byte, error) {
+	var e struct {
+		Records []struct{ MessageID, Body string }
+	}
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return nil, err
+	}
+	type failure struct {
+		ItemIdentifier string `json:"itemIdentifier"`
+	}
+	failed := []failure{}
+	for _, r := range e.Records {
+		if r.Body == body {
+			failed = append(failed, failure{r.MessageID})
+		}
+	}
+	return json.Marshal(map[string]any{"batchItemFailures": failed})
 }
 
 // raw sends a request to the Runtime API as the text says, "METHOD path", and answers its status and body.

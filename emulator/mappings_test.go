@@ -1,0 +1,455 @@
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+func (h *harness) sqs() *sqs.Client {
+	return sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+}
+
+const queuePrefix = "arn:aws:sqs:us-east-1:000000000000:"
+
+// queue makes one and returns its URL.
+func (h *harness) queue(name string, attributes map[string]string) *string {
+	h.t.Helper()
+	out, err := h.sqs().CreateQueue(h.t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out.QueueUrl
+}
+
+func (h *harness) sendTo(url *string, bodies ...string) {
+	h.t.Helper()
+	for _, body := range bodies {
+		if _, err := h.sqs().SendMessage(h.t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: &body}); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+// count is how many messages a queue has, those in flight included.
+func (h *harness) count(url *string) string {
+	h.t.Helper()
+	names := []sqstypes.QueueAttributeName{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"}
+	out, err := h.sqs().GetQueueAttributes(h.t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: url, AttributeNames: names})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out.Attributes["ApproximateNumberOfMessages"] + "+" + out.Attributes["ApproximateNumberOfMessagesNotVisible"]
+}
+
+// receive waits for one message.
+func (h *harness) receive(url *string) sqstypes.Message {
+	h.t.Helper()
+	out, err := h.sqs().ReceiveMessage(h.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url, WaitTimeSeconds: 20, MessageAttributeNames: []string{"All"}})
+	if err != nil || len(out.Messages) != 1 {
+		h.t.Fatalf("received %v, %v", out, err)
+	}
+	return out.Messages[0]
+}
+
+// mapQueue maps a queue to a function and waits until it is read.
+func (h *harness) mapQueue(function, queue string, change ...func(*lambda.CreateEventSourceMappingInput)) *string {
+	h.t.Helper()
+	in := &lambda.CreateEventSourceMappingInput{FunctionName: &function, EventSourceArn: aws.String(queuePrefix + queue)}
+	for _, c := range change {
+		c(in)
+	}
+	out, err := h.client.CreateEventSourceMapping(h.t.Context(), in)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if *out.State != mappingCreating {
+		h.t.Errorf("created %s", *out.State)
+	}
+	h.mappingIs(out.UUID, mappingEnabled)
+	return out.UUID
+}
+
+func (h *harness) mappingIs(id *string, state string) {
+	h.t.Helper()
+	waitFor(h.t, "a mapping that is "+state, func() bool {
+		out, err := h.client.GetEventSourceMapping(h.t.Context(), &lambda.GetEventSourceMappingInput{UUID: id})
+		return err == nil && *out.State == state
+	})
+}
+
+// events are the payloads that a function with PRINT has got.
+func (h *harness) events() []string {
+	var all []string
+	for line := range strings.Lines(h.log.String()) {
+		if _, payload, ok := strings.Cut(strings.TrimSpace(line), "got "); ok {
+			all = append(all, payload)
+		}
+	}
+	return all
+}
+
+// bodiesOf are the messages of the batches that came, each batch in brackets.
+func (h *harness) bodiesOf() string {
+	var out strings.Builder
+	for _, payload := range h.events() {
+		var e struct{ Records []queueRecord }
+		if json.Unmarshal([]byte(payload), &e) != nil {
+			continue
+		}
+		var bodies []string
+		for _, r := range e.Records {
+			bodies = append(bodies, r.Body)
+		}
+		fmt.Fprint(&out, bodies)
+	}
+	return out.String()
+}
+
+func printing() func(*lambda.CreateFunctionInput) {
+	return func(in *lambda.CreateFunctionInput) {
+		in.Environment = vars("PRINT", "1")
+	}
+}
+
+func TestQueueInvokes(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", printing())
+	url := h.queue("q", nil)
+	_, err := h.sqs().SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("hello"), MessageAttributes: map[string]sqstypes.MessageAttributeValue{
+		"kind": {DataType: aws.String("String"), StringValue: aws.String("a")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mapQueue("f", "q")
+	waitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
+	var e struct{ Records []queueRecord }
+	if err := json.Unmarshal([]byte(h.events()[0]), &e); err != nil || len(e.Records) != 1 {
+		t.Fatalf("events %v, %v", h.events(), err)
+	}
+	r := e.Records[0]
+	kind, _ := r.MessageAttributes["kind"].(map[string]any)
+	if r.Body != "hello" || r.MD5OfBody != "5d41402abc4b2a76b9719d911017c592" || r.EventSource != "aws:sqs" || r.EventSourceARN != queuePrefix+"q" || r.AWSRegion != "us-east-1" ||
+		r.ReceiptHandle == "" || r.Attributes["ApproximateReceiveCount"] != "1" || kind["stringValue"] != "a" || kind["dataType"] != "String" {
+		t.Errorf("record %s", h.events()[0])
+	}
+}
+
+// Many messages come in batches of a size that was asked for.
+func TestBatchesFillUp(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", printing())
+	url := h.queue("q", nil)
+	for i := range 13 {
+		h.sendTo(url, fmt.Sprint(i))
+	}
+	h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) {
+		in.BatchSize, in.MaximumBatchingWindowInSeconds = aws.Int32(12), aws.Int32(1)
+		in.ScalingConfig = &types.ScalingConfig{MaximumConcurrency: aws.Int32(2)}
+	})
+	waitFor(t, "all messages", func() bool { return h.count(url) == "0+0" })
+	var batches []int
+	for _, payload := range h.events() {
+		batches = append(batches, strings.Count(payload, `"messageId"`))
+	}
+	slices.Sort(batches)
+	if !slices.Equal(batches, []int{1, 12}) {
+		t.Errorf("batches of %v", batches)
+	}
+}
+
+// What a partial answer names comes again, and goes to the dead letters in the end; the rest is done.
+func TestPartialAnswers(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", func(in *lambda.CreateFunctionInput) {
+		in.Timeout = aws.Int32(1)
+		in.Environment = vars("PARTIAL", "bad")
+	})
+	dead := h.queue("dead", nil)
+	url := h.queue("q", map[string]string{"VisibilityTimeout": "1", "RedrivePolicy": `{"deadLetterTargetArn":"` + queuePrefix + `dead","maxReceiveCount":2}`})
+	h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) {
+		in.FunctionResponseTypes = []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures}
+	})
+	h.sendTo(url, "good", "bad", "fine")
+	waitFor(t, "the bad message among the dead letters", func() bool { return h.count(url) == "0+0" && h.count(dead) == "1+0" })
+	if m := h.receive(dead); *m.Body != "bad" {
+		t.Errorf("dead letter %s", *m.Body)
+	}
+}
+
+func TestSucceeded(t *testing.T) {
+	t.Parallel()
+	batch := []queueMessage{{ID: "a"}, {ID: "b"}}
+	for answer, want := range map[string]int{
+		``: 2, `null`: 2, `{}`: 2, `{"batchItemFailures":[]}`: 2, `{"batchItemFailures":null}`: 2, `{"batchItemFailures":[{"itemIdentifier":"a"}]}`: 1,
+		`{"batchItemFailures":[{"itemIdentifier":""}]}`: 0, `{"batchItemFailures":[{}]}`: 0, `{"batchItemFailures":[{"itemIdentifier":"c"}]}`: 0, `"text"`: 0, `no`: 0,
+	} {
+		if got := len(succeeded(batch, []byte(answer))); got != want {
+			t.Errorf("%s: %d are done, want %d", answer, got, want)
+		}
+	}
+}
+
+// Without a partial answer a failure brings the whole batch back.
+func TestFailedBatchComesAgain(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", func(in *lambda.CreateFunctionInput) {
+		in.Timeout, in.Environment = aws.Int32(1), vars("FAIL", `"ApproximateReceiveCount":"1"`)
+		in.Environment.Variables["PRINT"] = "1"
+	})
+	url := h.queue("q", map[string]string{"VisibilityTimeout": "1"})
+	h.mapQueue("f", "q")
+	h.sendTo(url, "x")
+	waitFor(t, "the second attempt", func() bool { return h.count(url) == "0+0" })
+	if got := h.bodiesOf(); got != "[x][x]" {
+		t.Errorf("batches %s", got)
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", printing())
+	url := h.queue("q", nil)
+	h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) {
+		in.FilterCriteria = &types.FilterCriteria{Filters: []types.Filter{{Pattern: aws.String(`{"body":{"kind":["a"]}}`)}, {Pattern: aws.String(`{"body":[{"prefix":"raw"}]}`)}}}
+	})
+	h.sendTo(url, `{"kind":"b"}`, "text", `{"kind":"a"}`, "raw text")
+	waitFor(t, "all messages to be done with", func() bool { return h.count(url) == "0+0" })
+	if got := h.bodiesOf(); strings.Count(got, "kind") != 1 || !strings.Contains(got, `{"kind":"a"}`) || !strings.Contains(got, "raw text") || strings.Contains(got, "[text") {
+		t.Errorf("batches %s", got)
+	}
+}
+
+// A throttled batch waits, and a mapping that is switched off gives it back.
+func TestMappingIsSwitched(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", printing())
+	if err := h.reserve("f", 0); err != nil {
+		t.Fatal(err)
+	}
+	url := h.queue("q", map[string]string{"VisibilityTimeout": "600"})
+	id := h.mapQueue("f", "q")
+	h.sendTo(url, "x")
+	waitFor(t, "the message in flight", func() bool { return h.count(url) == "0+1" })
+	update := func(enabled bool, state string) {
+		t.Helper()
+		out, err := h.client.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: &enabled, BatchSize: aws.Int32(3)})
+		if err != nil || *out.State != state || *out.BatchSize != 3 {
+			t.Fatalf("updated %+v, %v", out, err)
+		}
+	}
+	update(false, mappingDisabling)
+	h.mappingIs(id, mappingDisabled)
+	if got := h.count(url); got != "1+0" {
+		t.Errorf("%s messages", got)
+	}
+	if err := h.reserve("f", 5); err != nil {
+		t.Fatal(err)
+	}
+	update(true, mappingEnabling)
+	h.mappingIs(id, mappingEnabled)
+	waitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
+}
+
+// What is being changed cannot be changed.
+func TestMappingInUse(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", nil)
+	h.queue("q", nil)
+	settle := make(chan struct{})
+	h.beforeMapping = func() {
+		select {
+		case <-settle:
+		case <-h.ctx.Done():
+		}
+	}
+	out, err := h.client.CreateEventSourceMapping(t.Context(), &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("f"), EventSourceArn: aws.String(queuePrefix + "q")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove := func() error {
+		_, err := h.client.DeleteEventSourceMapping(t.Context(), &lambda.DeleteEventSourceMappingInput{UUID: out.UUID})
+		return err
+	}
+	wantError(t, remove(), "ResourceInUseException", "in use")
+	_, err = h.client.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: out.UUID})
+	wantError(t, err, "ResourceInUseException", "in use")
+	close(settle)
+	h.mappingIs(out.UUID, mappingEnabled)
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the mapping to be gone", func() bool { return strings.Contains(fmt.Sprint(remove()), "ResourceNotFoundException") })
+}
+
+// The words are recorded from the real service, but for queues.
+func TestMappingErrors(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", nil)
+	h.queue("q", nil)
+	h.queue("short", map[string]string{"VisibilityTimeout": "5"})
+	h.queue("q.fifo", map[string]string{"FifoQueue": "true"})
+	h.mapQueue("f", "q")
+	stream := aws.String("arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026-01-01T00:00:00.000")
+	type input = lambda.CreateEventSourceMappingInput
+	for name, c := range map[string]struct {
+		change        func(*input)
+		code, message string
+	}{
+		"no source":   {func(in *input) { in.EventSourceArn = nil }, "InvalidParameterValueException", "Unrecognized event source."},
+		"no function": {func(in *input) { in.FunctionName = aws.String("none") }, "InvalidParameterValueException", "Function does not exist"},
+		"destination": {func(in *input) {
+			in.DestinationConfig = &types.DestinationConfig{OnSuccess: &types.OnSuccess{Destination: aws.String(queuePrefix + "q")}}
+		}, "InvalidParameterValueException", "Unsupported DestinationConfig parameter for given event source mapping type."},
+		"position": {func(in *input) { in.EventSourceArn = stream }, "InvalidParameterValueException",
+			"1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."},
+		"odd position": {func(in *input) { in.EventSourceArn, in.StartingPosition = stream, "invalid" }, "ValidationException",
+			"Value 'invalid' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"},
+		"time of a table": {func(in *input) { in.EventSourceArn, in.StartingPosition = stream, "AT_TIMESTAMP" }, "InvalidParameterValueException",
+			"Unsupported starting position for arn type: " + *stream},
+		"access": {func(in *input) {
+			in.EventSourceArn, in.StartingPosition, in.Topics = nil, "LATEST", []string{"t"}
+			in.SelfManagedEventSource = &types.SelfManagedEventSource{Endpoints: map[string][]string{"KAFKA_BOOTSTRAP_SERVERS": {"kafka:1000"}}}
+		}, "InvalidParameterValueException", "Required 'sourceAccessConfigurations' parameter is missing."},
+		"filter": {func(in *input) {
+			in.FilterCriteria = &types.FilterCriteria{Filters: []types.Filter{{Pattern: aws.String(`{"a":"b"}`)}}}
+		}, "InvalidParameterValueException", "Invalid filter pattern definition."},
+		"no queue": {func(in *input) { in.EventSourceArn = aws.String(queuePrefix + "none") }, "InvalidParameterValueException", "AWS.SimpleQueueService.NonExistentQueue"},
+		"a short timeout": {func(in *input) { in.EventSourceArn = aws.String(queuePrefix + "short") }, "InvalidParameterValueException",
+			"Queue visibility timeout: 5 seconds is less than Function timeout: 20 seconds"},
+		"no window": {func(in *input) { in.BatchSize = aws.Int32(11) }, "InvalidParameterValueException", "Maximum batch window in seconds must be greater than 0"},
+		"an order": {func(in *input) {
+			in.EventSourceArn, in.MaximumBatchingWindowInSeconds = aws.String(queuePrefix+"q.fifo"), aws.Int32(1)
+		}, "InvalidParameterValueException", "FIFO"},
+		"size":  {func(in *input) { in.BatchSize = aws.Int32(10001) }, "ValidationException", "Value '10001' at 'batchSize'"},
+		"twice": {func(*input) {}, "ResourceConflictException", "already exists. Please update or delete the existing mapping with UUID"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := &input{FunctionName: aws.String("f"), EventSourceArn: aws.String(queuePrefix + "q")}
+			c.change(in)
+			_, err := h.client.CreateEventSourceMapping(t.Context(), in)
+			wantError(t, err, c.code, c.message)
+		})
+	}
+	id := aws.String("00000000-0000-0000-0000-000000000000")
+	_, err := h.client.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: id})
+	wantError(t, err, "ResourceNotFoundException", "The resource you requested does not exist.")
+}
+
+// Streams and topics are mapped, described and changed, with the members that AWS tells of each.
+func TestOtherSources(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", nil)
+	type input = lambda.CreateEventSourceMappingInput
+	for name, c := range map[string]struct {
+		change func(*input)
+		check  func(*lambda.GetEventSourceMappingOutput) bool
+	}{
+		"dynamodb": {func(in *input) {
+			in.EventSourceArn, in.StartingPosition = aws.String("arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/1"), "TRIM_HORIZON"
+			in.MaximumRetryAttempts = aws.Int32(1)
+		}, func(out *lambda.GetEventSourceMappingOutput) bool {
+			return *out.BatchSize == 100 && *out.MaximumRetryAttempts == 1 && *out.MaximumRecordAgeInSeconds == -1 && *out.ParallelizationFactor == 1 &&
+				*out.LastProcessingResult == noRecords && *out.StateTransitionReason == "User action" && out.DestinationConfig.OnFailure != nil && out.StartingPosition == "TRIM_HORIZON"
+		}},
+		"kinesis": {func(in *input) {
+			in.EventSourceArn, in.StartingPosition = aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s"), "LATEST"
+		}, func(out *lambda.GetEventSourceMappingOutput) bool {
+			return out.EventSourceMappingArn != nil && *out.TumblingWindowInSeconds == 0
+		}},
+		"msk": {func(in *input) {
+			in.EventSourceArn, in.StartingPosition, in.Topics = aws.String("arn:aws:kafka:us-east-1:000000000000:cluster/c/1"), "LATEST", []string{"t"}
+		}, func(out *lambda.GetEventSourceMappingOutput) bool {
+			return *out.AmazonManagedKafkaEventSourceConfig.ConsumerGroupId == *out.UUID && out.Topics[0] == "t"
+		}},
+		"kafka": {func(in *input) {
+			in.StartingPosition, in.Topics = "LATEST", []string{"t"}
+			in.SelfManagedEventSource = &types.SelfManagedEventSource{Endpoints: map[string][]string{"KAFKA_BOOTSTRAP_SERVERS": {"kafka:1000"}}}
+			in.SourceAccessConfigurations = []types.SourceAccessConfiguration{{Type: "BASIC_AUTH", URI: aws.String("arn:aws:secretsmanager:us-east-1:000000000000:secret:s")}}
+			in.SelfManagedKafkaEventSourceConfig = &types.SelfManagedKafkaEventSourceConfig{ConsumerGroupId: aws.String("mine")}
+		}, func(out *lambda.GetEventSourceMappingOutput) bool {
+			return *out.SelfManagedKafkaEventSourceConfig.ConsumerGroupId == "mine" && out.SelfManagedEventSource.Endpoints["KAFKA_BOOTSTRAP_SERVERS"][0] == "kafka:1000" && out.EventSourceArn == nil
+		}},
+	} {
+		in := &input{FunctionName: aws.String("f")}
+		c.change(in)
+		made, err := h.client.CreateEventSourceMapping(t.Context(), in)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		h.mappingIs(made.UUID, mappingEnabled)
+		out, err := h.client.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: made.UUID})
+		if err != nil || !c.check(out) {
+			t.Errorf("%s: %+v, %v", name, out, err)
+		}
+		if _, err := h.client.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: made.UUID, BatchSize: aws.Int32(7)}); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the change", func() bool {
+			out, err := h.client.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: made.UUID})
+			return err == nil && *out.State == mappingEnabled && *out.BatchSize == 7
+		})
+	}
+	var all []string
+	pages := lambda.NewListEventSourceMappingsPaginator(h.client, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String("f"), MaxItems: aws.Int32(3)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page.EventSourceMappings {
+			all = append(all, *m.UUID)
+		}
+	}
+	if len(all) != 4 {
+		t.Errorf("listed %v", all)
+	}
+	_, err := h.client.ListEventSourceMappings(t.Context(), &lambda.ListEventSourceMappingsInput{FunctionName: aws.String("none")})
+	wantError(t, err, "ResourceNotFoundException", "Function not found")
+}
+
+func TestMappingsOutliveTheProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := start(t, Options{DataDir: dir})
+	h.deploy("f", printing())
+	h.queue("q", nil)
+	id := h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) { in.Tags = map[string]string{"k": "v"} })
+	h.stop()
+	h = start(t, Options{DataDir: dir})
+	url := h.url(t.Context(), "q")
+	h.sendTo(url, "after")
+	waitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" && len(h.events()) == 1 })
+	tags, err := h.client.ListTags(t.Context(), &lambda.ListTagsInput{Resource: aws.String(h.mappingARN(*id))})
+	if err != nil || tags.Tags["k"] != "v" {
+		t.Errorf("tags %v, %v", tags, err)
+	}
+}
+
+func (h *harness) url(ctx context.Context, queue string) *string {
+	out, err := h.sqs().GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out.QueueUrl
+}
