@@ -18,6 +18,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/emulator/logs"
 	"github.com/faas-lambda/faas-lambda/emulator/metrics"
 	"github.com/faas-lambda/faas-lambda/emulator/s3"
+	"github.com/faas-lambda/faas-lambda/emulator/sns"
 	"github.com/faas-lambda/faas-lambda/emulator/sqs"
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
 )
@@ -75,6 +76,11 @@ func (s *Server) openServices() error {
 		return fmt.Errorf("open SQS: %w", err)
 	}
 	s.services.queues, s.services.handlers["sqs"], s.hooks.queues = queues, queues.API(), queueStore{queues}
+	topics, err := sns.Open(sns.Options{Dir: filepath.Join(s.store.dir, "sns"), Account: s.opts.Account, Region: s.opts.Region, Deliver: s.deliver})
+	if err != nil {
+		return fmt.Errorf("open SNS: %w", err)
+	}
+	s.services.handlers["sns"], s.hooks.topics = topics.API(), topicStore{topics}
 	s.hooks.objects = objectStore{objects}
 	s.hooks.registry = ownRegistry{s}
 	return nil
