@@ -39,11 +39,7 @@ func (s *Server) tell(q ref, ev event, r result) {
 		}
 	}
 	if to != "" {
-		record, err := recordOf(s.qualifiedARN(q.name, q.qualifier), ev, r)
-		if err == nil {
-			err = s.send(to, string(record), nil)
-		}
-		s.dropped(to, err)
+		s.dropped(to, s.sendRecord(q, to, ev, r))
 	}
 	if r.condition == conditionSuccess {
 		return
@@ -58,6 +54,24 @@ func (s *Server) tell(q ref, ev event, r result) {
 		}
 		s.dropped(to, s.send(to, string(ev.payload), attributes))
 	}
+}
+
+// sendRecord delivers the record of an invocation; an event bus gets it as an event.
+func (s *Server) sendRecord(q ref, to string, ev event, r result) error {
+	function := s.qualifiedARN(q.name, q.qualifier)
+	record, err := recordOf(function, ev, r)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(to, "arn:aws:events:") {
+		kind := "Failure"
+		if r.condition == conditionSuccess {
+			kind = "Success"
+		}
+		s.services.rules.Put("lambda", "Lambda Function Invocation Result - "+kind, []string{to, function}, record)
+		return nil
+	}
+	return s.send(to, string(record), nil)
 }
 
 // maxErrorMessage is how much of an error a dead letter carries, in bytes (docs.aws.amazon.com/lambda, "Dead-letter queues").

@@ -3,6 +3,8 @@ package emulator
 import (
 	"fmt"
 	"strings"
+
+	"github.com/faas-lambda/faas-lambda/emulator/events"
 )
 
 // pushed is an event that a service sends by itself.
@@ -43,6 +45,13 @@ func (s *Server) invites(function, service, source string) error {
 // notifyOf delivers an event of a bucket.
 func (s *Server) notifyOf(bucket, destination string, payload []byte) {
 	s.dropped(destination, s.push(pushed{service: "s3.amazonaws.com", source: "arn:aws:s3:::" + bucket, to: destination, payload: payload}))
+}
+
+// deliverEvent gives an event of a rule to a target.
+func (s *Server) deliverEvent(d events.Delivery) error {
+	err := s.push(pushed{service: "events.amazonaws.com", source: d.Rule, to: d.Target, payload: d.Payload})
+	s.dropped(d.Target, err)
+	return err
 }
 
 // takes tells whether a destination can be notified of a bucket: S3 looks when notifications are set.

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/faas-lambda/faas-lambda/emulator/events"
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
 	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
 )
@@ -35,6 +36,8 @@ type Options struct {
 	// LogOutput gets the functions' log lines, START, END and REPORT included, each with the function's name before it; nil discards them.
 	// Writes to it are whole lines, one at a time.
 	LogOutput io.Writer
+
+	clock events.Clock // of schedules; nil: the machine's
 }
 
 // Server is the emulated AWS. Its methods may be called at the same time.
@@ -92,6 +95,7 @@ func New(opts Options) (*Server, error) {
 	}
 	if err := s.open(); err != nil {
 		s.cancel()
+		s.urls.close()
 		return nil, errors.Join(err, s.store.close())
 	}
 	return s, nil
@@ -150,6 +154,7 @@ func (s *Server) open() error {
 	if err := s.openMappings(); err != nil {
 		return err
 	}
+	s.background(func() { s.services.rules.Run(s.ctx.Done()) })
 	for name, f := range s.functions {
 		if f.unsettled() { // the last program ended in the middle of a creation or update
 			s.settleLater(name, f.Change)

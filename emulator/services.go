@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/faas-lambda/faas-lambda/emulator/ecr"
+	"github.com/faas-lambda/faas-lambda/emulator/events"
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
 	"github.com/faas-lambda/faas-lambda/emulator/iam"
 	"github.com/faas-lambda/faas-lambda/emulator/identity"
@@ -29,6 +30,7 @@ type services struct {
 	objects  *s3.Store
 	images   *ecr.Store
 	queues   *sqs.Store
+	rules    *events.Store
 	registry http.Handler            // of images, for those who log in
 	handlers map[string]http.Handler // by the name that requests are signed for
 	hosts    *sync.Map               // where clients of ECR found it: its registry is there for them
@@ -44,6 +46,7 @@ var targets = map[string]string{
 	"Logs_20140328":                        "logs",
 	"GraniteServiceVersion20100801":        "monitoring",
 	"AmazonSQS":                            "sqs",
+	"AWSEvents":                            "events",
 }
 
 func (s *Server) openServices() error {
@@ -81,6 +84,11 @@ func (s *Server) openServices() error {
 		return fmt.Errorf("open SNS: %w", err)
 	}
 	s.services.handlers["sns"], s.hooks.topics = topics.API(), topicStore{topics}
+	rules, err := events.Open(events.Options{Dir: filepath.Join(s.store.dir, "events"), Account: s.opts.Account, Region: s.opts.Region, Clock: s.opts.clock, Deliver: s.deliverEvent})
+	if err != nil {
+		return fmt.Errorf("open EventBridge: %w", err)
+	}
+	s.services.rules, s.services.handlers["events"] = rules, rules.API()
 	s.hooks.objects = objectStore{objects}
 	s.hooks.registry = ownRegistry{s}
 	return nil
