@@ -37,7 +37,7 @@ type Options struct {
 	// Writes to it are whole lines, one at a time.
 	LogOutput io.Writer
 
-	clock events.Clock // of schedules; nil: the machine's
+	clock events.Clock // of queues and schedules; nil: the machine's
 }
 
 // Server is the emulated AWS. Its methods may be called at the same time.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/faas-lambda/faas-lambda/emulator/ecr"
 	"github.com/faas-lambda/faas-lambda/emulator/events"
@@ -74,7 +75,7 @@ func (s *Server) openServices() error {
 	s.services.handlers["logs"], s.hooks.logs = lines.API(), lines
 	measured := metrics.New(nil)
 	s.services.handlers["monitoring"], s.hooks.metrics = measured.API(), metricStore{measured}
-	queues, err := sqs.Open(sqs.Options{Dir: filepath.Join(s.store.dir, "sqs"), Account: s.opts.Account, Region: s.opts.Region})
+	queues, err := sqs.Open(sqs.Options{Dir: filepath.Join(s.store.dir, "sqs"), Account: s.opts.Account, Region: s.opts.Region, Now: s.now})
 	if err != nil {
 		return fmt.Errorf("open SQS: %w", err)
 	}
@@ -92,6 +93,14 @@ func (s *Server) openServices() error {
 	s.hooks.objects = objectStore{objects}
 	s.hooks.registry = ownRegistry{s}
 	return nil
+}
+
+// now is the time of queues and schedules.
+func (s *Server) now() time.Time {
+	if s.opts.clock != nil {
+		return s.opts.clock.Now()
+	}
+	return time.Now()
 }
 
 // serviceOf names the service that a request is for, as signatures name it; "" where nothing tells. The scope of the signature comes first.

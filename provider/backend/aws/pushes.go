@@ -31,15 +31,16 @@ func bucketARN(at attachment, t trigger, _ string) string {
 
 // notifications reads a bucket's notifications, changes those for functions and
 // writes them back: S3 takes only all of them together. A bucket that is gone
-// has none.
-func notifications(ctx context.Context, at attachment, bucket string, change func([]s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration) error {
+// has none. S3 checks all destinations, others' among them, unless it is told
+// not to: then what is gone of theirs is in nobody's way.
+func notifications(ctx context.Context, at attachment, bucket string, unchecked bool, change func([]s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration) error {
 	doing := "notify of bucket " + bucket
 	has, err := at.account.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 	if err != nil {
 		return awsError(doing, err)
 	}
 	_, err = at.account.s3.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
-		Bucket: &bucket, NotificationConfiguration: &s3types.NotificationConfiguration{
+		Bucket: &bucket, SkipDestinationValidation: &unchecked, NotificationConfiguration: &s3types.NotificationConfiguration{
 			LambdaFunctionConfigurations: change(has.LambdaFunctionConfigurations),
 			QueueConfigurations:          has.QueueConfigurations, TopicConfigurations: has.TopicConfigurations, EventBridgeConfiguration: has.EventBridgeConfiguration,
 		},
@@ -69,14 +70,14 @@ func connectBucket(ctx context.Context, at attachment, t trigger, sid string) er
 	if rules != nil {
 		c.Filter = &s3types.NotificationConfigurationFilter{Key: &s3types.S3KeyFilter{FilterRules: rules}}
 	}
-	return notifications(ctx, at, t.source, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
+	return notifications(ctx, at, t.source, false, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
 		return append(without(list, sid), c)
 	})
 }
 
 func disconnectBucket(ctx context.Context, at attachment, sid, source string) error {
 	_, bucket, _ := strings.Cut(source, ":::")
-	err := notifications(ctx, at, bucket, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
+	err := notifications(ctx, at, bucket, true, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
 		return without(list, sid)
 	})
 	if codeOf(err) == "NoSuchBucket" {
@@ -100,6 +101,11 @@ func connectTopic(ctx context.Context, at attachment, t trigger, _ string) error
 		}
 		attributes["RedrivePolicy"] = string(policy)
 	}
+	if at.subscribed(t) {
+		if err := disconnectTopic(ctx, at, "", t.source); err != nil {
+			return err
+		}
+	}
 	subscribe := func() error {
 		_, err := at.account.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &t.source, Protocol: aws.String("lambda"), Endpoint: aws.String(at.alias()), Attributes: attributes})
 		return err
@@ -112,6 +118,16 @@ func connectTopic(ctx context.Context, at attachment, t trigger, _ string) error
 		err = subscribe()
 	}
 	return awsError("subscribe to "+t.source, err)
+}
+
+// subscribed tells whether there may be a subscription to the topic with other
+// options. It would keep those that are not named any more (SNS API, Subscribe).
+func (at attachment) subscribed(t trigger) bool {
+	return slices.ContainsFunc(at.had, func(b belongings) bool {
+		return slices.ContainsFunc(b.triggers, func(o trigger) bool {
+			return o.kind == t.kind && o.source == t.source && o.sid("") != t.sid("")
+		})
+	})
 }
 
 func disconnectTopic(ctx context.Context, at attachment, _, source string) error {
