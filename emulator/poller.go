@@ -79,6 +79,7 @@ func (p *poller) run() {
 	defer close(p.ended)
 	defer p.cancel()
 	defer p.work.Wait()
+	said := "" // of what is wrong with the queue
 	for {
 		select {
 		case p.slots <- struct{}{}:
@@ -87,7 +88,10 @@ func (p *poller) run() {
 		}
 		batch, err := p.batch()
 		if err != nil && p.ctx.Err() == nil {
-			p.server.opts.Logger.Warn("queue cannot be read", "mapping", p.m.UUID, "queue", p.m.source(), "error", err)
+			if said != err.Error() {
+				said = err.Error()
+				p.server.opts.Logger.Warn("queue cannot be read", "mapping", p.m.UUID, "queue", p.m.source(), "error", err)
+			}
 			p.pause(pollPause)
 		}
 		if len(batch) == 0 {
@@ -225,8 +229,11 @@ func (p *poller) deliver(batch []queueMessage) {
 		case err == nil:
 			id := newID()
 			out, body := s.run(l, event{requestID: id, arn: s.qualifiedARN(p.m.Function, p.m.Qualifier), payload: payload, traceID: traceID(nil)})
-			if out.err == nil && out.failure == nil {
+			switch {
+			case out.err == nil && out.failure == nil:
 				p.settle(batch, body)
+			case out.err != nil && p.ctx.Err() != nil: // cut off
+				p.giveBack(batch)
 			}
 			return
 		case errors.As(err, &refused) && refused.code == "TooManyRequestsException":
