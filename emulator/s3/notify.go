@@ -123,7 +123,8 @@ func (s *Store) event(bucket, configuration, event string, o object) []byte {
 		region = b.Region
 	}
 	s.mu.RUnlock()
-	described := map[string]any{"key": url.QueryEscape(o.Key), "sequencer": newID()}
+	key := strings.ReplaceAll(url.QueryEscape(o.Key), "%2F", "/") // slashes come as they are
+	described := map[string]any{"key": key, "sequencer": newID()}
 	if o.File != "" {
 		described["size"], described["eTag"] = o.Size, o.ETag
 	}

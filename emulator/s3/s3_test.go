@@ -439,11 +439,11 @@ func TestConfigurations(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	h.put("bbb", "a.jpg", "x")
-	h.put("bbb", "a b.txt", "x")
-	if e := <-events; e.to != function || !strings.Contains(e.document, `"key":"a+b.txt"`) || !strings.Contains(e.document, `"eventName":"ObjectCreated:Put"`) {
+	h.put("bbb", "in/a b.txt", "x")
+	if e := <-events; e.to != function || !strings.Contains(e.document, `"key":"in/a+b.txt"`) || !strings.Contains(e.document, `"eventName":"ObjectCreated:Put"`) {
 		t.Errorf("%+v", e)
 	}
-	if _, err := h.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String("a b.txt")}); err != nil {
+	if _, err := h.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String("in/a b.txt")}); err != nil {
 		t.Fatal(err)
 	}
 	if len(events) > 0 {
