@@ -1,11 +1,13 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -46,6 +48,11 @@ func (s *sources) queue(name string) (url *string) {
 	if err != nil {
 		s.Fatal(err)
 	}
+	s.Cleanup(func() {
+		if _, err := s.sqs.DeleteQueue(context.WithoutCancel(s.Context()), &sqs.DeleteQueueInput{QueueUrl: out.QueueUrl}); err != nil {
+			s.Error(err)
+		}
+	})
 	return out.QueueUrl
 }
 
@@ -131,8 +138,8 @@ func call(t *testing.T, url string) (status int, body string) {
 // TestTriggers has annotations connect a function to a queue, a topic, a bucket, a schedule and a URL, connect it to others, and to nothing in the
 // end. What each sends reaches the function.
 func TestTriggers(t *testing.T) {
-	s := openSources(t)
-	const function, p = "triggered", "com.openfaas.lambda/"
+	const p = "com.openfaas.lambda/"
+	s, function := openSources(t), fmt.Sprintf("triggered-%d", time.Now().UnixNano()) // of no other run: its log is its own
 
 	orders, returns := s.queue("orders"), s.queue("returns")
 	news := s.topic("news")
@@ -196,7 +203,7 @@ func TestTriggers(t *testing.T) {
 	if answer, err := shared.up.Remove(t.Context(), function); err != nil || answer.Status >= 300 {
 		t.Fatalf("remove: %d %s, %v", answer.Status, answer.Body, err)
 	}
-	s.nothing(alias, news, url)
+	s.nothing(function, alias, news, url)
 }
 
 // alias is the ARN of what serves.
@@ -240,7 +247,7 @@ func (s *sources) fire(alias, schedule string) {
 }
 
 // nothing looks at every service for what is left of a function's triggers.
-func (s *sources) nothing(alias string, topic *string, url string) {
+func (s *sources) nothing(function, alias string, topic *string, url string) {
 	s.Helper()
 	for source := range strings.FieldsSeq("orders returns") {
 		out, err := s.lambda.ListEventSourceMappings(s.Context(), &lambda.ListEventSourceMappingsInput{EventSourceArn: awssdk.String("arn:aws:sqs:us-east-1:000000000000:" + source)})
@@ -270,7 +277,7 @@ func (s *sources) nothing(alias string, topic *string, url string) {
 		answer.Body.Close()
 		s.Errorf("the URL answers %d", answer.StatusCode)
 	}
-	if out, err := s.lambda.ListFunctions(s.Context(), nil); err != nil || strings.Contains(fmt.Sprint(namesOf(out.Functions)), "triggered") {
+	if out, err := s.lambda.ListFunctions(s.Context(), nil); err != nil || strings.Contains(fmt.Sprint(namesOf(out.Functions)), function) {
 		s.Errorf("functions %v, %v", namesOf(out.Functions), err)
 	}
 }
