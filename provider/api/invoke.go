@@ -34,6 +34,7 @@ func (s *server) invoke(w http.ResponseWriter, r *http.Request) {
 // answers.
 func (s *server) forward(w http.ResponseWriter, r, out *http.Request) {
 	start := time.Now()
+	var body *requestBody // nil for none
 	if r.ContentLength != 0 {
 		// Else net/http would read and drop what a function has not read yet of
 		// the request when its answer begins. HTTP/2 needs and knows no such
@@ -42,12 +43,15 @@ func (s *server) forward(w http.ResponseWriter, r, out *http.Request) {
 		// net/http, when it reads what is left of the body after the handler,
 		// may begin to read the next request twice at once.
 		defer r.Body.Close()
+		body = &requestBody{ReadCloser: r.Body, length: r.ContentLength}
+		out.Body = body
 	}
 	w.Header().Set(callHeader, out.Header.Get(callHeader))
 	answer, err := s.answer(out, mux.Vars(r)["name"])
 	if err != nil {
 		w.Header().Set(backend.InternalHeader, "proxy") // the value that faas-provider's proxy writes
 		w.Header().Set("X-Duration-Seconds", seconds(start))
+		body.announce(w)
 		if status(err) == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", strings.Join(invokeMethods, ", "))
 		}
@@ -65,6 +69,7 @@ func (s *server) forward(w http.ResponseWriter, r, out *http.Request) {
 	if header.Get("Content-Type") == "" {
 		header.Set("Content-Type", contentType(r))
 	}
+	body.announce(w)
 	w.WriteHeader(answer.StatusCode)
 	if r.Method == http.MethodHead || answer.StatusCode == http.StatusNoContent || answer.StatusCode == http.StatusNotModified {
 		return // such an answer has no body
@@ -83,9 +88,6 @@ func (s *server) forward(w http.ResponseWriter, r, out *http.Request) {
 func (s *server) answer(r *http.Request, raw string) (*http.Response, error) {
 	if !slices.Contains(invokeMethods, r.Method) {
 		return nil, backend.Errorf(errMethod, "method %s is not allowed", r.Method)
-	}
-	if err := uncallable(r); err != nil {
-		return nil, err
 	}
 	name, err := s.resolve(r.Context(), raw, "")
 	if err != nil {

@@ -119,6 +119,17 @@ const AsyncHeader = "X-Invocation-Type"
 // Async tells whether r asks for that.
 func Async(r *http.Request) bool { return r.Header.Get(AsyncHeader) == "Event" }
 
+// Uncallable is what a platform without a queue that calls back answers to an
+// asynchronous invocation whose caller wants that; nil for every other. An
+// OpenFaaS gateway, which does call back, leaves the header in what comes out of
+// its queue, but waits for the answer.
+func Uncallable(r *http.Request) error {
+	if !Async(r) || r.Header.Get("X-Callback-Url") == "" {
+		return nil
+	}
+	return Errorf(ErrUnsupported, "X-Callback-Url is not supported: nobody here waits for the answer of an asynchronous invocation; the queue of an OpenFaaS gateway does")
+}
+
 // MissingHeader names, once for each, what an answer over HTTP should hold and
 // does not, and why: a part of a federation that does not answer, the usage of a
 // function.

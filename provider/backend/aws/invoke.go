@@ -38,6 +38,9 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 
 // invokeOn invokes once it is known what.
 func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*http.Response, error) {
+	if err := backend.Uncallable(r); err != nil {
+		return nil, fmt.Errorf("%s: %w", to.doing(), err)
+	}
 	event := backend.Async(r)
 	sent, err := b.payloadFor(ctx, to, r, event)
 	if err != nil {

@@ -282,6 +282,11 @@ func TestInvokeAsynchronously(t *testing.T) {
 	if path != "/2015-03-31/functions/hello/invocations" || kind != "Event" {
 		t.Errorf("called %s with %s", path, kind)
 	}
+	path = ""
+	r.Header.Set("X-Callback-Url", "http://127.0.0.1:1/")
+	if _, err := f.Invoke(t.Context(), hello, r); !errors.Is(err, backend.ErrUnsupported) || path != "" {
+		t.Errorf("with a callback: called %q, %v", path, err)
+	}
 }
 
 func TestErrorsSayWhereTheLogIs(t *testing.T) {

@@ -35,6 +35,9 @@ func (b *Backend) Invoke(ctx context.Context, name backend.Name, r *http.Request
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := backend.Uncallable(r); err != nil {
+		return nil, err
+	}
 	if backend.Async(r) {
 		return b.invokeLater(f, r)
 	}

@@ -261,3 +261,22 @@ func TestAnswersThatDoNotBeginInTime(t *testing.T) {
 		t.Errorf("List = %v", err)
 	}
 }
+
+// TestAGatewayQueuesAndCallsBack leaves both to the gateway behind the URL.
+func TestAGatewayQueuesAndCallsBack(t *testing.T) {
+	var path, callback, kind string
+	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		path, callback, kind = r.URL.Path, r.Header.Get("X-Callback-Url"), r.Header.Get(backend.AsyncHeader)
+		w.WriteHeader(http.StatusAccepted)
+	})
+	r := httptest.NewRequest("POST", "/a", strings.NewReader("x"))
+	r.Header.Set(backend.AsyncHeader, "Event")
+	r.Header.Set("X-Callback-Url", "http://sink/")
+	answer, _, err := invoke(t.Context(), open(t, Options{URL: url}), r)
+	if err != nil || answer.StatusCode != http.StatusAccepted {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	if path != "/async-function/f."+namespace+"/a" || callback != "http://sink/" || kind != "" {
+		t.Errorf("the gateway got %s with callback %q and %s %q", path, callback, backend.AsyncHeader, kind)
+	}
+}
