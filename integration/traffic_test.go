@@ -36,6 +36,7 @@ type traffic struct {
 	all     []string   // names of functions
 	serving map[string]string
 	sent    map[string]int // by kind
+	took    map[string][]time.Duration
 	failed  map[string]int // by kind and text
 	more    chan struct{}  // closed and replaced at every answer
 	begun   time.Time
@@ -49,7 +50,7 @@ func startTraffic(ctx context.Context, url string, rate int, image string, funct
 		url: url, image: image, stop: stop, free: make(chan string, len(functions)), all: functions,
 		// Connections are not kept for as long as a replica takes to go.
 		client:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: trafficWorkers, IdleConnTimeout: time.Second}},
-		serving: map[string]string{}, sent: map[string]int{}, failed: map[string]int{}, more: make(chan struct{}), begun: time.Now(),
+		serving: map[string]string{}, sent: map[string]int{}, took: map[string][]time.Duration{}, failed: map[string]int{}, more: make(chan struct{}), begun: time.Now(),
 	}
 	for _, function := range functions {
 		l.free <- function
@@ -75,19 +76,20 @@ func startTraffic(ctx context.Context, url string, rate int, image string, funct
 	for range trafficWorkers {
 		l.done.Go(func() {
 			for i := range turns {
+				begin := time.Now()
 				kind, err := l.request(context.WithoutCancel(ctx), i)
-				l.count(kind, err)
+				l.count(kind, time.Since(begin), err)
 			}
 		})
 	}
 	return l
 }
 
-// request makes the i-th request: of fifty, one is a deployment, four are lists,
-// eight ask for a status and the others invoke.
+// request makes the i-th request: of a hundred, one is a deployment, eight are
+// lists, sixteen ask for a status and the others invoke.
 func (l *traffic) request(ctx context.Context, i int) (kind string, err error) {
 	function := l.all[i%len(l.all)]
-	switch n := i % 50; {
+	switch n := i % 100; {
 	case n == 0:
 		select {
 		case function := <-l.free:
@@ -96,11 +98,11 @@ func (l *traffic) request(ctx context.Context, i int) (kind string, err error) {
 		default: // all of them are being deployed
 			return "status", l.status(ctx, function)
 		}
-	case n <= 4:
+	case n <= 8:
 		return "list", l.list(ctx)
-	case n <= 12:
+	case n <= 24:
 		return "status", l.status(ctx, function)
-	case n <= 14:
+	case n <= 28:
 		_, err := l.send(ctx, http.MethodGet, "/function/"+function+"/sleep/500ms", nil, http.StatusOK)
 		return "long invocation", err
 	default:
@@ -167,10 +169,11 @@ func (l *traffic) send(ctx context.Context, method, path string, body []byte, wa
 	return got, err
 }
 
-func (l *traffic) count(kind string, err error) {
+func (l *traffic) count(kind string, took time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent[kind]++
+	l.took[kind] = append(l.took[kind], took)
 	if err != nil {
 		l.failed[kind+": "+err.Error()]++
 	}
@@ -213,7 +216,8 @@ func (l *traffic) end(t *testing.T, title string) {
 	var out strings.Builder
 	sum, failed := 0, 0
 	for _, kind := range slices.Sorted(maps.Keys(l.sent)) {
-		fmt.Fprintf(&out, "  %-16s %6d\n", kind, l.sent[kind])
+		slices.Sort(l.took[kind])
+		fmt.Fprintf(&out, "  %-16s %6d  p50 %s, longest %s\n", kind, l.sent[kind], l.took[kind][l.sent[kind]/2].Round(time.Millisecond), l.took[kind][l.sent[kind]-1].Round(time.Millisecond))
 		sum += l.sent[kind]
 	}
 	for text, n := range l.failed {
