@@ -41,7 +41,7 @@ HELM4         := helm.sh/helm/v4/cmd/helm@v4.3.1
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-replicas test-monitoring test-cluster test-chart test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-replicas test-monitoring test-cluster test-chart test-aws test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,7 @@ demo: build ## deploy and invoke function images on the embedded AWS: no account
 
 test: build tools ## every test, from unit to the whole line with real processes
 	$(GO) vet ./...
+	$(GO) vet -tags aws ./provider
 	$(GO) test $(RACE) -timeout 20m $(TEST_FLAGS) ./...
 	@for module in templates/template/*/go.mod templates/template/*/function/go.mod; do \
 	  (cd $$(dirname $$module) && $(GO) vet ./... && $(GO) test ./...) || exit 1; \
@@ -110,6 +111,11 @@ bin/tools/kubeconform:
 bin/tools/helm4:
 	@echo "building helm 4"
 	@GOBIN=$(CURDIR)/bin/tools/helm4.new $(GO) install $(HELM4) && mv bin/tools/helm4.new/helm $@ && rmdir bin/tools/helm4.new
+
+test-aws: build ## the conformance suite on real AWS, with your credentials: AWS_REGION=… lambda_execution_role=ARN make test-aws
+	@test -n "$$lambda_execution_role" || { echo "usage: AWS_REGION=REGION lambda_execution_role=ARN make test-aws, with credentials as the AWS CLI takes them; ARN is a role for functions"; exit 2; }
+	$(GO) vet -tags aws ./provider
+	$(GO) test -tags aws -count=1 -v -timeout 60m -run TestBackendOnAWS ./provider
 
 test-peers: build ## run the cases of faas-cli and the watchdogs with the real programs: make test-peers PEERS=DIR
 	@test -n "$(PEERS)" || { echo "usage: make test-peers PEERS=DIR, where DIR holds faas-cli, of-watchdog and classic-watchdog"; exit 2; }

@@ -126,6 +126,11 @@ func (m made) packager() *aws.Packager {
 	})
 }
 
+// awsMust are the abilities of the backend for AWS.
+var awsMust = []backendtest.Ability{
+	backendtest.Scale, backendtest.Namespaces, backendtest.Secrets, backendtest.Usage, backendtest.Consumption, backendtest.Async, backendtest.Check,
+}
+
 // subject is a backend on an AWS of its own.
 func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 	t.Helper()
@@ -151,7 +156,7 @@ func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: []backendtest.Ability{backendtest.Scale, backendtest.Namespaces, backendtest.Secrets, backendtest.Usage, backendtest.Consumption, backendtest.Async, backendtest.Check}}
+	return backendtest.Subject{Backend: functions, Namespace: "openfaas-fn", Image: m.image, Must: awsMust}
 }
 
 // checkCalls compares the calls that were made with the table that the provider's

@@ -86,19 +86,20 @@ func namespaces(t *testing.T, s Subject) {
 		return
 	}
 	ctx := t.Context()
-	team := types.FunctionNamespace{Name: "team-a", Labels: map[string]string{"openfaas": "1", "team": "a"}, Annotations: map[string]string{"openfaas": "1", "why": "a, b = ä"}}
-	_, err := keeper.Namespace(ctx, "team-a")
+	name := s.called("team-a")
+	team := types.FunctionNamespace{Name: name, Labels: map[string]string{"openfaas": "1", "team": "a"}, Annotations: map[string]string{"openfaas": "1", "why": "a, b = ä"}}
+	_, err := keeper.Namespace(ctx, name)
 	if lacks(t, s, Namespaces, err) {
 		return
 	}
 	want(t, "Namespace of a missing one", err, backend.ErrNotFound)
 	want(t, "UpdateNamespace of a missing one", keeper.UpdateNamespace(ctx, team), backend.ErrNotFound)
-	want(t, "DeleteNamespace of a missing one", keeper.DeleteNamespace(ctx, "team-a"), backend.ErrNotFound)
+	want(t, "DeleteNamespace of a missing one", keeper.DeleteNamespace(ctx, name), backend.ErrNotFound)
 	must(t, "create namespace", keeper.CreateNamespace(ctx, team))
 	want(t, "a second CreateNamespace", keeper.CreateNamespace(ctx, team), backend.ErrExists)
 	same := func(wanted types.FunctionNamespace) {
 		t.Helper()
-		got, err := keeper.Namespace(ctx, "team-a")
+		got, err := keeper.Namespace(ctx, name)
 		must(t, "read namespace", err)
 		if diff := cmp.Diff(wanted, got); diff != "" {
 			t.Errorf("namespace (-want +got)\n%s", diff)
@@ -111,8 +112,8 @@ func namespaces(t *testing.T, s Subject) {
 	if lister, ok := s.Backend.(backend.Namespacer); ok {
 		names, err := lister.Namespaces(ctx)
 		must(t, "list namespaces", err)
-		if len(names) == 0 || names[0] != s.Namespace || !slices.Contains(names, "team-a") {
-			t.Errorf("namespaces are %v, want %s first and team-a among them", names, s.Namespace)
+		if len(names) == 0 || names[0] != s.Namespace || !slices.Contains(names, name) {
+			t.Errorf("namespaces are %v, want %s first and %s among them", names, s.Namespace, name)
 		}
 	} else {
 		t.Errorf("%T is a NamespaceKeeper and no Namespacer", s.Backend)
@@ -121,19 +122,19 @@ func namespaces(t *testing.T, s Subject) {
 	// Functions of one name are two functions in two namespaces.
 	s.deploy(t, s.deployment("twin"))
 	other := s.deployment("twin")
-	other.Namespace, other.EnvVars = "team-a", map[string]string{"WHERE": "a"}
+	other.Namespace, other.EnvVars = name, map[string]string{"WHERE": "a"}
 	s.deploy(t, other)
-	there := backend.Name{Namespace: "team-a", Function: "twin"}
+	there := backend.Name{Namespace: name, Function: s.called("twin")}
 	status, err := s.Backend.Status(ctx, there)
 	must(t, "status", err)
-	if status.EnvVars["WHERE"] != "a" || status.Namespace != "team-a" || len(s.status(t, "twin").EnvVars) != 0 {
+	if status.EnvVars["WHERE"] != "a" || status.Namespace != name || len(s.status(t, "twin").EnvVars) != 0 {
 		t.Errorf("the twins are %+v and %+v", status, s.status(t, "twin"))
 	}
-	want(t, "DeleteNamespace with a function in it", keeper.DeleteNamespace(ctx, "team-a"), backend.ErrConflict)
+	want(t, "DeleteNamespace with a function in it", keeper.DeleteNamespace(ctx, name), backend.ErrConflict)
 	must(t, "delete", s.Backend.Delete(ctx, there))
 	s.status(t, "twin")
-	must(t, "delete namespace", keeper.DeleteNamespace(ctx, "team-a"))
-	_, err = keeper.Namespace(ctx, "team-a")
+	must(t, "delete namespace", keeper.DeleteNamespace(ctx, name))
+	_, err = keeper.Namespace(ctx, name)
 	want(t, "Namespace of one that was deleted", err, backend.ErrNotFound)
 	want(t, "DeleteNamespace of the default one", keeper.DeleteNamespace(ctx, s.Namespace), backend.ErrConflict)
 }
@@ -207,7 +208,7 @@ func (s Subject) printing(t *testing.T) (backend.Logger, logs.Request, bool) {
 	if !ok {
 		return nil, logs.Request{}, false
 	}
-	request := logs.Request{Name: "printing", Namespace: s.Namespace}
+	request := logs.Request{Name: s.called("printing"), Namespace: s.Namespace}
 	_, err := logger.Query(t.Context(), request)
 	if lacks(t, s, Logs, err) {
 		return nil, request, false
@@ -239,7 +240,7 @@ func readLogs(t *testing.T, s Subject) {
 	for deadline := time.Now().Add(waitLogs); len(printed) < 3 && time.Now().Before(deadline); {
 		printed = printed[:0]
 		for _, m := range s.query(t, logger, request) {
-			if m.Name != "printing" || m.Namespace != s.Namespace || m.Timestamp.IsZero() || m.Instance == "" {
+			if m.Name != s.called("printing") || m.Namespace != s.Namespace || m.Timestamp.IsZero() || m.Instance == "" {
 				t.Fatalf("message %+v", m)
 			}
 			if strings.Contains(m.Text, s.Prints) {

@@ -25,7 +25,10 @@ import (
 type Subject struct {
 	Backend   backend.Backend
 	Namespace string // one that exists
-	Image     string // of a function that answers with the request's body and Content-Type
+	// Prefix stands before the names of functions and namespaces that the suite
+	// makes: not everybody has a place where no others are.
+	Prefix string
+	Image  string // of a function that answers with the request's body and Content-Type
 	// Prints is a part of what that function prints at an invocation; empty
 	// when it prints nothing.
 	Prints string
@@ -63,12 +66,15 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	}
 }
 
+// called is a function or namespace of the suite as it is called here.
+func (s Subject) called(name string) string { return s.Prefix + name }
+
 func (s Subject) name(function string) backend.Name {
-	return backend.Name{Namespace: s.Namespace, Function: function}
+	return backend.Name{Namespace: s.Namespace, Function: s.called(function)}
 }
 
 func (s Subject) deployment(function string) types.FunctionDeployment {
-	return types.FunctionDeployment{Service: function, Image: s.Image, Namespace: s.Namespace}
+	return types.FunctionDeployment{Service: s.called(function), Image: s.Image, Namespace: s.Namespace}
 }
 
 func (s Subject) deploy(t *testing.T, d types.FunctionDeployment) {
@@ -132,7 +138,7 @@ func exact(t *testing.T, s Subject) {
 func least(t *testing.T, s Subject) {
 	s.deploy(t, s.deployment("least"))
 	got := s.status(t, "least")
-	if got.Labels == nil || (*got.Labels)[backend.FunctionLabel] != "least" || got.Annotations == nil {
+	if got.Labels == nil || (*got.Labels)[backend.FunctionLabel] != s.called("least") || got.Annotations == nil {
 		t.Errorf("labels %v, annotations %v", got.Labels, got.Annotations)
 	}
 	if got.Image != s.Image || got.Namespace != s.Namespace || got.Replicas != 1 || len(got.EnvVars) != 0 || got.EnvProcess != "" {
@@ -194,7 +200,7 @@ func list(t *testing.T, s Subject) {
 	for _, f := range functions {
 		names = append(names, f.Name)
 	}
-	if diff := cmp.Diff([]string{"a", "b", "c"}, names); diff != "" {
+	if diff := cmp.Diff([]string{s.called("a"), s.called("b"), s.called("c")}, names); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if other, err := s.Backend.List(t.Context(), s.Namespace+"-other"); err != nil || len(other) != 0 {
