@@ -75,55 +75,6 @@ func operationOf(key route, query map[string][]string) string {
 	}
 }
 
-// operationNames are AWS's names of what is at the routes.
-var operationNames = map[route]string{
-	{"POST", "2015-03-31", "functions", ""}:                                "CreateFunction",
-	{"GET", "2015-03-31", "functions", ""}:                                 "ListFunctions",
-	{"GET", "2015-03-31", "functions", "/"}:                                "GetFunction",
-	{"DELETE", "2015-03-31", "functions", "/"}:                             "DeleteFunction",
-	{"GET", "2015-03-31", "functions", "/configuration"}:                   "GetFunctionConfiguration",
-	{"PUT", "2015-03-31", "functions", "/configuration"}:                   "UpdateFunctionConfiguration",
-	{"PUT", "2015-03-31", "functions", "/code"}:                            "UpdateFunctionCode",
-	{"POST", "2015-03-31", "functions", "/invocations"}:                    "Invoke",
-	{"POST", "2021-11-15", "functions", "/response-streaming-invocations"}: "InvokeWithResponseStream",
-	{"PUT", "2017-10-31", "functions", "/concurrency"}:                     "PutFunctionConcurrency",
-	{"DELETE", "2017-10-31", "functions", "/concurrency"}:                  "DeleteFunctionConcurrency",
-	{"GET", "2019-09-30", "functions", "/concurrency"}:                     "GetFunctionConcurrency",
-	{"POST", "2015-03-31", "functions", "/versions"}:                       "PublishVersion",
-	{"GET", "2015-03-31", "functions", "/versions"}:                        "ListVersionsByFunction",
-	{"POST", "2015-03-31", "functions", "/aliases"}:                        "CreateAlias",
-	{"GET", "2015-03-31", "functions", "/aliases"}:                         "ListAliases",
-	{"GET", "2015-03-31", "functions", "/aliases/"}:                        "GetAlias",
-	{"PUT", "2015-03-31", "functions", "/aliases/"}:                        "UpdateAlias",
-	{"DELETE", "2015-03-31", "functions", "/aliases/"}:                     "DeleteAlias",
-	{"PUT", "2019-09-30", "functions", "/provisioned-concurrency"}:         "PutProvisionedConcurrencyConfig",
-	{"GET", "2019-09-30", "functions", "/provisioned-concurrency"}:         "GetProvisionedConcurrencyConfig",
-	{"DELETE", "2019-09-30", "functions", "/provisioned-concurrency"}:      "DeleteProvisionedConcurrencyConfig",
-	{"GET", "2017-03-31", "tags", "/"}:                                     "ListTags",
-	{"POST", "2017-03-31", "tags", "/"}:                                    "TagResource",
-	{"DELETE", "2017-03-31", "tags", "/"}:                                  "UntagResource",
-	{"GET", "2016-08-19", "account-settings", ""}:                          "GetAccountSettings",
-	{"GET", "2018-10-31", "layers", ""}:                                    "ListLayers",
-	{"GET", "2018-10-31", "layers", "/versions"}:                           "ListLayerVersions",
-	{"POST", "2018-10-31", "layers", "/versions"}:                          "PublishLayerVersion",
-	{"GET", "2018-10-31", "layers", "/versions/"}:                          "GetLayerVersion",
-	{"DELETE", "2018-10-31", "layers", "/versions/"}:                       "DeleteLayerVersion",
-	{"GET", "2018-10-31", "layers", "/versions//policy"}:                   "GetLayerVersionPolicy",
-	{"POST", "2018-10-31", "layers", "/versions//policy"}:                  "AddLayerVersionPermission",
-	{"DELETE", "2018-10-31", "layers", "/versions//policy/"}:               "RemoveLayerVersionPermission",
-	{"PUT", "2024-08-31", "functions", "/recursion-config"}:                "PutFunctionRecursionConfig",
-	{"GET", "2024-08-31", "functions", "/recursion-config"}:                "GetFunctionRecursionConfig",
-	{"GET", "2020-06-30", "functions", "/code-signing-config"}:             "GetFunctionCodeSigningConfig",
-	{"PUT", "2020-06-30", "functions", "/code-signing-config"}:             "PutFunctionCodeSigningConfig",
-	{"DELETE", "2020-06-30", "functions", "/code-signing-config"}:          "DeleteFunctionCodeSigningConfig",
-	{"POST", "2020-04-22", "code-signing-configs", ""}:                     "CreateCodeSigningConfig",
-	{"GET", "2020-04-22", "code-signing-configs", ""}:                      "ListCodeSigningConfigs",
-	{"GET", "2020-04-22", "code-signing-configs", "/"}:                     "GetCodeSigningConfig",
-	{"PUT", "2020-04-22", "code-signing-configs", "/"}:                     "UpdateCodeSigningConfig",
-	{"DELETE", "2020-04-22", "code-signing-configs", "/"}:                  "DeleteCodeSigningConfig",
-	{"GET", "2020-04-22", "code-signing-configs", "/functions"}:            "ListFunctionsByCodeSigningConfig",
-}
-
 // refuse words the error of a fault as the service does.
 func refuse(w http.ResponseWriter, r *http.Request, c faults.Call, f faults.Refusal) {
 	words := map[string]refusalWords{
