@@ -289,3 +289,33 @@ func namesOf(functions []lambdatypes.FunctionConfiguration) []string {
 	}
 	return all
 }
+
+// TestTriggersThatCannotBe names sources that are not there or do not fit: the answer says so, and nothing is left.
+func TestTriggersThatCannotBe(t *testing.T) {
+	s := openSources(t)
+	if _, err := s.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: awssdk.String("hasty"), Attributes: map[string]string{"VisibilityTimeout": "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	image := push(t, "functions/listener:1", middleware(t, "listener"))
+	const p = "com.openfaas.lambda/"
+	for _, c := range []struct{ annotation, value, want string }{
+		{"sqs", "arn:aws:sqs:us-east-1:000000000000:nowhere", "NonExistentQueue"},
+		{"sqs", "arn:aws:sqs:us-east-1:000000000000:hasty", "Queue visibility timeout: 1 seconds is less than Function timeout"},
+		{"sqs", "arn:aws:sqs:us-east-1:000000000000:hasty?filter={\"body\":\"x\"}", "Invalid filter pattern"},
+		{"sns", "arn:aws:sns:us-east-1:000000000000:nowhere", "Topic does not exist"},
+		{"s3", "no-such-bucket-anywhere", "NoSuchBucket"},
+		{"schedule", "cron(0 25 * * ? *)", "ScheduleExpression"},
+	} {
+		d := types.FunctionDeployment{Service: "untriggered", Image: image, Annotations: &map[string]string{p + c.annotation: c.value}}
+		answer, err := shared.up.Deploy(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Status != http.StatusBadRequest || !strings.Contains(string(answer.Body), c.want) {
+			t.Errorf("%s=%s: %d %s", c.annotation, c.value, answer.Status, answer.Body)
+		}
+		if after := do(t, http.MethodGet, "/system/function/untriggered", nil); after.Status != http.StatusNotFound {
+			t.Errorf("%s=%s: left %d %s", c.annotation, c.value, after.Status, after.Body)
+		}
+	}
+}
