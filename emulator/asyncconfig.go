@@ -173,6 +173,10 @@ func (s *Server) checkTargets(q ref, targets map[string]string) error {
 			return invalidParameter("The provided destination config DestinationConfig(onSuccess=%s, onFailure=%s) is invalid.", said("onSuccess"), said("onFailure"))
 		case to == s.arn(q.name) || strings.HasPrefix(to, s.arn(q.name)+":"):
 			return invalidParameter("You can't specify the function as a destination for itself.")
+		case strings.HasPrefix(to, "arn:aws:lambda:"):
+			if f, ok := parseRef(to, nameRegexp); !ok || s.known(f) != nil {
+				return invalidParameter("The destination ARN %s is invalid.", to)
+			}
 		}
 	}
 	return nil

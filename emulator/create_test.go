@@ -225,7 +225,7 @@ func TestRawAnswers(t *testing.T) {
 		{"others use message", "POST", functions + "/f/invocations", "x", 400, "InvalidRequestContentException", `"message":"Could not parse`},
 		{"nothing given", "POST", functions, "{}", 400, "ValidationException", `3 validation errors detected: Value null at 'functionName' failed to satisfy constraint: Member must not be null; Value null at 'role'`},
 		{"JSON that is none", "POST", functions, "{", 400, "SerializationException", "Could not parse request body into json"},
-		{"unknown operation", "GET", "/2020-04-22/code-signing-configs/", "", 404, "UnknownOperationException", "GET /2020-04-22/code-signing-configs/"},
+		{"unknown operation", "GET", "/2025-11-30/capacity-providers/", "", 404, "UnknownOperationException", "GET /2025-11-30/capacity-providers/"},
 		{"unknown path", "POST", "/", "", 404, "UnknownOperationException", ""},
 		{"trailing slash", "GET", functions + "/", "", 200, "", `{"Functions":[]}`},
 		{"function version", "GET", functions + "?FunctionVersion=invalid", "", 400, "ValidationException", "Value 'invalid' at 'functionVersion' failed to satisfy constraint: Member must satisfy enum value set: [ALL]"},
