@@ -3,7 +3,6 @@ package workshop
 import (
 	"archive/tar"
 	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -98,7 +97,10 @@ func (l files) tar() ([]byte, error) {
 			return nil, fmt.Errorf("write layer, %s: %w", name, err)
 		}
 	}
-	return out.Bytes(), errors.Join(w.Close())
+	if err := w.Close(); err != nil { // it writes the archive's end
+		return nil, fmt.Errorf("write layer: %w", err)
+	}
+	return out.Bytes(), nil
 }
 
 // appendLayers puts layers on an image. They are not compressed: an image that

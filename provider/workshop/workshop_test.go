@@ -2,6 +2,7 @@ package workshop
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -63,6 +64,18 @@ func names(t *testing.T, img v1.Image) []string {
 		}
 	}
 	return out
+}
+
+// TestLayersEnd reads what readers other than Go's insist on: the last file is
+// filled up to a block, and two empty blocks end the archive (pax, POSIX.1).
+func TestLayersEnd(t *testing.T) {
+	data, err := files{"a": text("1")}.tar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := make([]byte, 2*512); len(data)%512 != 0 || !bytes.HasSuffix(data, end) || len(data) < 4*512 {
+		t.Errorf("the archive has %d bytes and ends with %x", len(data), data[max(0, len(data)-16):])
+	}
 }
 
 func digest(t *testing.T, img v1.Image) v1.Hash {
