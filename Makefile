@@ -125,11 +125,11 @@ test-templates: build tools ## run the community's templates, unmodified: make t
 	@test -n "$(TEMPLATES)" || { echo "usage: make test-templates TEMPLATES=DIR, where DIR holds clones of openfaas/templates, golang-http-template, python-flask-template and ruby-http"; exit 2; }
 	TEMPLATES=$(abspath $(TEMPLATES)) $(GO) test -count=1 -v -run TestCommunityTemplates ./integration
 
-bench: build ## figures side by side: bootstrap against aws-lambda-go, fwatchdog against of-watchdog (PEERS=DIR), packaging against skopeo + umoci + zip
-	@integration/tools.sh bench
+bench: build ## figures side by side: bootstrap against aws-lambda-go, fwatchdog and cold starts against of-watchdog (PEERS=DIR), packaging against skopeo + umoci + zip
+	@integration/tools.sh bench images templates
 	$(GO) test -run '^$$' -bench Invoke -benchtime 20x ./bootstrap/loop
 	PEERS=$(if $(PEERS),$(abspath $(PEERS))) $(GO) test -run '^$$' -bench 'Hop|Fork' -benchtime 20x ./watchdog ./watchdog/fwatchdog
-	@$(GO) run ./integration/bench -bin bin
+	@PEERS=$(if $(PEERS),$(abspath $(PEERS))) $(GO) run ./integration/bench -bin bin
 
 load: build ## load `faas-lambda up`: CLIENTS (1000) at a time for LASTING (1m), bodies of all sizes; no error but 429, memory that does not grow
 	@$(GO) run ./integration/bench -bin bin -load -clients $${CLIENTS:-1000} -lasting $${LASTING:-1m}
