@@ -49,12 +49,20 @@ templates() {
   ruby -rminitest -e '' 2>/dev/null || missing+=(ruby ruby-minitest)
   python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
   echo '#include <zlib.h>' | gcc -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev zlib1g-dev)
-  type -P cargo >/dev/null || missing+=(cargo)
+  type -P cargo >/dev/null || missing+=("$(cargoPackage)")
   type -P mvn >/dev/null || missing+=(maven)
   type -P javac >/dev/null || missing+=(default-jdk-headless)
   [ ${#missing[@]} = 0 ] || apt "${missing[@]}" && rust && return
   echo "the templates are tested with ${missing[*]}: install Debian's packages of these names" >&2
   exit 1
+}
+
+# Debian 12 has a newer Rust beside its own, for browsers.
+cargoPackage() {
+  local web
+  [ "$(id -u)" != 0 ] || apt-get update -qq
+  web=$(apt-cache policy cargo-web 2>/dev/null | sed -n 's/^ *Candidate: //p')
+  if [ -n "$web" ] && [ "$web" != '(none)' ]; then echo cargo-web; else echo cargo; fi
 }
 
 # The crate of AWS's events says that it needs Rust 1.84, more than some
