@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -68,8 +70,35 @@ func TestRecordedEvents(t *testing.T) {
 			if diff := cmp.Diff(expected, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
+			path, _, _ := strings.Cut(e.Target, "?")
+			if diff := cmp.Diff(requestLine(t, e.Shape, data), [2]string{e.Method, path}); diff != "" && e.Shape != Raw {
+				t.Errorf("AWS's own types read it otherwise (-theirs +ours)\n%s", diff)
+			}
 		})
 	}
+}
+
+// requestLine returns method and path as AWS's own types for Go have them.
+func requestLine(t *testing.T, shape Shape, data []byte) [2]string {
+	t.Helper()
+	var (
+		v1  events.APIGatewayProxyRequest
+		v2  events.APIGatewayV2HTTPRequest
+		alb events.ALBTargetGroupRequest
+	)
+	into := map[Shape]any{Raw: new(any), V1: &v1, V2: &v2, ALB: &alb}[shape]
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+	switch shape {
+	case V1:
+		return [2]string{v1.HTTPMethod, v1.Path}
+	case V2:
+		return [2]string{v2.RequestContext.HTTP.Method, v2.RawPath}
+	case ALB:
+		return [2]string{alb.HTTPMethod, alb.Path}
+	}
+	return [2]string{}
 }
 
 func TestV1RequestsAndAnswers(t *testing.T) {
