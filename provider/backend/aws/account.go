@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +42,7 @@ type account struct {
 	config  aws.Config     // for clients of other services: credentials, region, endpoint
 	lambda  *lambda.Client // of the control plane
 	caller  *caller        // of invocations, which are not repeated
+	clock   *clock
 	secrets *secretsmanager.Client
 	params  *ssm.Client
 	metrics cloudwatch.GetMetricDataAPIClient
@@ -72,8 +74,10 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 			o.RoleSessionName = "faas-lambda"
 		}))
 	}
+	clock := &clock{}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), clock.watch)
 	a := &account{
-		key: key, role: opts.Role, config: cfg, wanted: opts.CodeBucket, listing: newListing(),
+		clock: clock, key: key, role: opts.Role, config: cfg, wanted: opts.CodeBucket, listing: newListing(),
 		lambda:  lambda.NewFromConfig(cfg),
 		tagging: resourcegroupstaggingapi.NewFromConfig(cfg),
 		sts:     sts.NewFromConfig(cfg),
@@ -90,7 +94,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 	if key.Role != "" {
 		a.role = key.Role
 	}
-	a.caller = newCaller(a.lambda.Options(), transportOf(cfg.HTTPClient))
+	a.caller = newCaller(a.lambda.Options(), transportOf(cfg.HTTPClient), clock)
 	return a
 }
 

@@ -32,12 +32,13 @@ type caller struct {
 	signer    *v4.Signer
 	agent     string
 	endpoint  atomic.Pointer[url.URL] // once it is known
-	clock     clock
+	clock     *clock
 }
 
-// newCaller makes a caller with the options of an SDK's client.
-func newCaller(o lambda.Options, transport http.RoundTripper) *caller {
-	return &caller{transport: transport, options: o, signer: v4.NewSigner(), agent: "faas-lambda aws-sdk-go-v2/" + aws.SDKVersion}
+// newCaller makes a caller with the options of an SDK's client, which signs by
+// clock.
+func newCaller(o lambda.Options, transport http.RoundTripper, clock *clock) *caller {
+	return &caller{transport: transport, options: o, signer: v4.NewSigner(), agent: "faas-lambda aws-sdk-go-v2/" + aws.SDKVersion, clock: clock}
 }
 
 // address returns Lambda's endpoint.

@@ -1,14 +1,24 @@
 package aws
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
 )
 
-// clock is AWS's clock as far as signatures need it: ours, and by how much it is
-// off once AWS has refused a signature for that. The SDK's clients keep one of
-// their own (aws/retry, "Clock Skew Correction SEP").
+// clock is AWS's clock as far as signatures need it that the SDK's clients do not
+// make: ours, and by how much it is off, as an answer to one of the SDK's calls
+// told, or AWS's refusal. The SDK's clients keep one of their own (aws/retry,
+// "Clock Skew Correction SEP"), but invocations are not theirs, and what they sign
+// beforehand they sign by our clock.
 type clock struct{ ahead atomic.Int64 } // AWS's, of ours, in nanoseconds
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -37,4 +47,49 @@ func (c *clock) corrected(err error) bool {
 	}
 	c.ahead.Store(int64(time.Until(e.at)))
 	return true
+}
+
+// watch adds what learns from each answer to the SDK's calls. A HEAD is made once
+// more when its answer has set the clock: AWS refuses it without a word of why,
+// so that the SDK does not know to.
+func (c *clock) watch(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("faas-lambda clock",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleInitialize(ctx, in)
+			if c.learn(metadata) && codeOf(err) == "Forbidden" {
+				return next.HandleInitialize(ctx, in)
+			}
+			return out, metadata, err
+		}), middleware.Before)
+}
+
+// learn sets the clock by an answer, and tells whether it was far off.
+func (c *clock) learn(answer middleware.Metadata) bool {
+	skew, ok := awsmiddleware.GetAttemptSkew(answer)
+	if !ok {
+		return false
+	}
+	if skew.Abs() < skewLeast {
+		skew = 0
+	}
+	before := time.Duration(c.ahead.Swap(int64(skew)))
+	return (skew - before).Abs() >= skewLeast
+}
+
+// presigner returns a client that signs addresses by that clock.
+func (c *clock) presigner(client *s3.Client) *s3.PresignClient {
+	return s3.NewPresignClient(client, func(o *s3.PresignOptions) {
+		// As S3's own presigner has it: keys are escaped once.
+		o.Presigner = clockSigner{c, v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })}
+	})
+}
+
+// clockSigner is a presigner whose time is a clock's.
+type clockSigner struct {
+	clock  *clock
+	signer *v4.Signer
+}
+
+func (s clockSigner) PresignHTTP(ctx context.Context, credentials aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time, optFns ...func(*v4.SignerOptions)) (string, http.Header, error) {
+	return s.signer.PresignHTTP(ctx, credentials, r, payloadHash, service, region, s.clock.now(), optFns...)
 }

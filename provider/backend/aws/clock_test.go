@@ -2,6 +2,9 @@ package aws
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,5 +65,34 @@ func TestARefusalIsNotPutDownToTheClock(t *testing.T) {
 				t.Errorf("asked %d times", n)
 			}
 		})
+	}
+}
+
+// TestAddressesAreSignedByAWSsClock has a clock that is off from S3's when a
+// large body is kept there: its address must be one that S3 takes.
+func TestAddressesAreSignedByAWSsClock(t *testing.T) {
+	const off = 2 * time.Hour
+	bucket := &fakeS3{objects: map[string][]byte{}, parts: map[string]map[int][]byte{}}
+	cloud := &offClock{off: off, code: "RequestTimeTooSkewed", then: bucket.ServeHTTP}
+	server := httptest.NewServer(http.HandlerFunc(cloud.answer))
+	t.Cleanup(server.Close)
+	b, err := Open(t.Context(), Options{
+		MetricsFreshness: -1, Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256,
+		CodeBucket: "bucket", Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := b.park(t.Context(), target{account: b.home, name: hello}, strings.NewReader("body"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(body.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := time.Parse("20060102T150405Z", address.Query().Get("X-Amz-Date"))
+	if ahead := time.Until(signed); err != nil || (ahead-off).Abs() > time.Minute {
+		t.Errorf("%s is signed %s ahead of our clock, S3 is %s: %v", body.url, ahead, off, err)
 	}
 }

@@ -221,7 +221,7 @@ func TestOnlyWhatWasNotSentIsSentAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			wire := &failing{errs: c.errs}
 			b := newFakeLambda(t)
-			caller := newCaller(b.home.lambda.Options(), wire)
+			caller := newCaller(b.home.lambda.Options(), wire, &clock{})
 			freed := false
 			p := newPayload([]byte("{}"), func() { freed = true })
 			_, err := caller.invoke(t.Context(), call{function: "hello", payload: p})

@@ -69,7 +69,7 @@ func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bo
 	if queued {
 		valid = queuedURLTime
 	}
-	signed, err := s3.NewPresignClient(to.account.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, s3.WithPresignExpires(valid))
+	signed, err := to.account.clock.presigner(to.account.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, s3.WithPresignExpires(valid))
 	if err != nil {
 		discard(ctx)
 		return parked{}, awsError("sign the address of the request's body", err)
