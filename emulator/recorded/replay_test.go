@@ -116,7 +116,8 @@ func play(t *testing.T, name string, recorded recording) []string {
 // allCases are the steps of the cases, by their names.
 var allCases = func() map[string]func(*replay) {
 	all := map[string]func(*replay){}
-	for _, some := range []map[string]func(*replay){functionCases, nameCases, versionCases, settingCases, tagCases, limitCases, layerCases, imageCases, signingCases} {
+	for _, some := range []map[string]func(*replay){functionCases, nameCases, versionCases, settingCases, tagCases, limitCases, layerCases, imageCases, signingCases,
+		urlCases, invokeConfigCases, permissionCases, mappingCases} {
 		maps.Copy(all, some)
 	}
 	return all
