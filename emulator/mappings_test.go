@@ -195,6 +195,35 @@ func (h *harness) pass(c *byHand, url *string) {
 	}
 }
 
+// Messages of a group come one after the other, whatever other groups do.
+func TestOrderIsKept(t *testing.T) {
+	t.Parallel()
+	h := start(t, Options{})
+	h.deploy("f", printing())
+	url := h.queue("q.fifo", map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "true"})
+	h.mapQueue("f", "q.fifo", func(in *lambda.CreateEventSourceMappingInput) { in.BatchSize = aws.Int32(1) })
+	for i := range 4 {
+		for _, group := range []string{"a", "b"} {
+			in := &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String(fmt.Sprint(group, i)), MessageGroupId: &group}
+			if _, err := h.sqs().SendMessage(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waitFor(t, "all messages", func() bool { return h.count(url) == "0+0" })
+	got := h.bodiesOf()
+	for _, group := range []string{"a", "b"} {
+		at := -1
+		for i := range 4 {
+			next := strings.Index(got, fmt.Sprintf("[%s%d]", group, i))
+			if next <= at {
+				t.Fatalf("batches %s", got)
+			}
+			at = next
+		}
+	}
+}
+
 // What a partial answer names comes again, and goes to the dead letters in the end; the rest is done.
 func TestPartialAnswers(t *testing.T) {
 	t.Parallel()
