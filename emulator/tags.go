@@ -17,6 +17,9 @@ func (s *Server) tagged(resource string, change func(tags map[string]string) err
 	if strings.Contains(resource, ":event-source-mapping:") {
 		return s.taggedMapping(resource, change)
 	}
+	if strings.Contains(resource, ":capacity-provider:") { // there are none
+		return notFound("Capacity provider not found: %s", resource)
+	}
 	r, ok := parseRef(resource, nameRegexp)
 	if !ok {
 		return notFound("Resource not found: %s", resource)

@@ -9,7 +9,6 @@ var beyond = []struct{ prefix, reason string }{
 	{"TestLambdaPermissions::test_add_lambda_permission_optional_fields", "nothing was recorded"},
 	{"TestLambdaPermissions::test_lambda_permission_versioning", "of 2022; newer is test_lambda_permission_fn_versioning, which has other revisions"},
 	{"TestLambdaPermissions::test_lambda_permission_revisions", "of 2022; newer is test_lambda_permission_fn_versioning, which has other revisions"},
-	{"TestLambdaTag::test_tag_exceptions[capacity_provider]", "capacity providers"},
 }
 
 // scope returns why a case is out of scope; "" where it is not.

@@ -16,6 +16,9 @@ var tagCases = map[string]func(*replay){
 	"TestLambdaTag::test_tag_exceptions[lambda_function]": func(r *replay) {
 		r.tagExceptions("function:", "0f8fad5b-d9cb-469f-a165-70867728950e")
 	},
+	"TestLambdaTag::test_tag_exceptions[capacity_provider]": func(r *replay) {
+		r.tagExceptions("capacity-provider:", "0f8fad5b-d9cb-469f-a165-70867728950e")
+	},
 	"TestLambdaTag::test_tag_nonexisting_resource": func(r *replay) {
 		f := name("f")
 		r.help("", f)
