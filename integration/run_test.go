@@ -13,6 +13,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/integration/fixture"
 )
 
 // started is a program whose output is read line by line.
@@ -104,6 +108,32 @@ func TestRunServesAFolder(t *testing.T) {
 		if !strings.Contains(s.said.String(), want) {
 			t.Errorf("no %q in\n%s", want, s.said.String())
 		}
+	}
+}
+
+// TestBuildPushesAnImage builds the function of a stack file, pushes it to where
+// its image says, and deploys it from there.
+func TestBuildPushesAnImage(t *testing.T) {
+	dir := t.TempDir()
+	root, err := fixture.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "hello"), os.DirFS(filepath.Join(root, "templates/template/go-lambda/function"))); err != nil {
+		t.Fatal(err)
+	}
+	image := shared.registry.Addr + "/built/hello:1"
+	stack := "version: 1.0\nprovider:\n  name: openfaas\nfunctions:\n  hello:\n    lang: go-lambda\n    handler: ./hello\n    image: " + image + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "stack.yaml"), []byte(stack), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := faasLambda(t, "build", "-f", filepath.Join(dir, "stack.yaml"), "--templates", filepath.Join(root, "templates/template"), "--push")
+	if err != nil || !strings.Contains(out, "/built/hello@sha256:") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	deploy(t, types.FunctionDeployment{Service: "built-hello", Image: image})
+	if got := do(t, http.MethodPost, "/function/built-hello", []byte("world")); string(got.Body) != "<p>Hello, world!</p>\n" {
+		t.Error(unexpected(got))
 	}
 }
 

@@ -23,7 +23,6 @@ type Base struct {
 
 	BuildArgs []string // of faas-lambda build
 	Memory    string   // that a function needs; empty means the default
-	Timeout   string   // in which it answers what it answers; empty means 1s
 }
 
 const debianPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -35,7 +34,7 @@ func Bases(arch string) map[string]Base {
 		"node":   {packages: []string{"libatomic1", "libstdc++6", "dash"}, node: true},
 		"python": {packages: []string{"python3", "zlib1g", "dash", "libc-bin"}, BuildArgs: []string{"--build-arg", "PYTHON_VERSION=3.13"}},
 		"rust":   {},
-		"java":   {packages: []string{"openjdk-21-jre-headless", "dash", "libc-bin"}, path: "/usr/lib/jvm/java-21-openjdk-" + arch + "/bin:/usr/bin:/bin", Memory: "1Gi", Timeout: "3s"},
+		"java":   {packages: []string{"openjdk-21-jre-headless", "dash", "libc-bin"}, path: "/usr/lib/jvm/java-21-openjdk-" + arch + "/bin:/usr/bin:/bin", Memory: "1Gi"},
 		"ruby":   {packages: []string{"ruby", "ruby-bcrypt", "dash", "libc-bin"}},
 	}
 }
