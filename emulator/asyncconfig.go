@@ -104,7 +104,7 @@ func (s *Server) noInvokeConfig(q ref) error {
 }
 
 func (s *Server) putInvokeConfig(w http.ResponseWriter, r *http.Request, target string) error {
-	return s.setInvokeConfig(w, r, target, "PutFunctionEventInvokeConfig", func(q ref, _ *invokeConfig) (*invokeConfig, error) { return &invokeConfig{}, nil })
+	return s.setInvokeConfig(w, r, target, "PutFunctionEventInvokeConfig", func(ref, *invokeConfig) (*invokeConfig, error) { return &invokeConfig{}, nil })
 }
 
 func (s *Server) updateInvokeConfig(w http.ResponseWriter, r *http.Request, target string) error {

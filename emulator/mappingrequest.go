@@ -133,10 +133,6 @@ func (m *mappingSettings) source() string {
 	return *m.EventSourceArn
 }
 
-func (m *mappingSettings) streams() bool {
-	return m.service() == "kinesis" || m.service() == "dynamodb"
-}
-
 // brokers are those of a cluster elsewhere.
 func (m *mappingSettings) brokers() []string {
 	if m.SelfManagedEventSource == nil {

@@ -224,16 +224,17 @@ const maxPrelude = 1 << 20
 func streamURL(w http.ResponseWriter, response sandbox.Response) {
 	var first []byte
 	head := &urlResponse{}
-	if response.ContentType == preludeType {
+	switch response.ContentType {
+	case preludeType:
 		var err error
 		if head, first, err = readPrelude(response.Body); err != nil {
 			failURL(w)
 			return
 		}
-	} else if response.ContentType != "" {
-		w.Header().Set("Content-Type", response.ContentType)
-	} else {
+	case "":
 		w.Header().Set("Content-Type", "application/octet-stream")
+	default:
+		w.Header().Set("Content-Type", response.ContentType)
 	}
 	status, ok := head.head(w)
 	if !ok {

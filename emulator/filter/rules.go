@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -136,6 +137,8 @@ func exists(argument any) (rule, error) {
 	return func(_ any, present bool) bool { return present == want }, nil
 }
 
+var signs = []string{"=", "<", ">", "<=", ">="}
+
 // numeric reads ["<", 10] and [">", 0, "<=", 5].
 func numeric(argument any) (rule, error) {
 	list, ok := argument.([]any)
@@ -150,7 +153,7 @@ func numeric(argument any) (rule, error) {
 	for i := 0; i < len(list); i += 2 {
 		sign, isText := list[i].(string)
 		than, isNumber := list[i+1].(float64)
-		if !isText || !isNumber || !strings.Contains(" = < > <= >= ", " "+sign+" ") {
+		if !isText || !isNumber || !slices.Contains(signs, sign) {
 			return nil, errors.New("wants comparisons and numbers in turn")
 		}
 		all = append(all, comparison{sign, than})
