@@ -108,7 +108,7 @@ type done struct {
 
 type deleteBatchAnswer struct {
 	Successful []done   `query:"DeleteMessageBatchResultEntry"`
-	Failed     []failed `json:",omitempty" query:"BatchResultErrorEntry"`
+	Failed     []failed `query:"BatchResultErrorEntry"`
 }
 
 func (s *Store) deleteBatch(_ context.Context, in *struct {
@@ -121,7 +121,7 @@ func (s *Store) deleteBatch(_ context.Context, in *struct {
 
 type visibilityBatchAnswer struct {
 	Successful []done   `query:"ChangeMessageVisibilityBatchResultEntry"`
-	Failed     []failed `json:",omitempty" query:"BatchResultErrorEntry"`
+	Failed     []failed `query:"BatchResultErrorEntry"`
 }
 
 func (s *Store) changeVisibilityBatch(_ context.Context, in *struct {
@@ -134,7 +134,7 @@ func (s *Store) changeVisibilityBatch(_ context.Context, in *struct {
 
 // batch does one thing to each of several receptions.
 func (s *Store) batch(url string, entries []receiptEntry, do func(q *queue, e receiptEntry) error) ([]done, []failed, error) {
-	succeeded, wrong := []done{}, []failed(nil)
+	succeeded, wrong := []done{}, []failed{}
 	_, err := with(s, url, func(q *queue) (none, error) {
 		var ids []string
 		for _, e := range entries {

@@ -235,7 +235,7 @@ func checkBatch(ids []string) error {
 
 type sendBatchAnswer struct {
 	Successful []sent   `query:"SendMessageBatchResultEntry"`
-	Failed     []failed `json:",omitempty" query:"BatchResultErrorEntry"`
+	Failed     []failed `query:"BatchResultErrorEntry"`
 }
 
 func (s *Store) sendBatch(ctx context.Context, in *struct {
@@ -255,7 +255,7 @@ func (s *Store) sendBatch(ctx context.Context, in *struct {
 		if size > maxMessage {
 			return out, &wire.Error{Code: "BatchRequestTooLong", QueryCode: "AWS.SimpleQueueService.BatchRequestTooLong", Message: fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessage, size)}
 		}
-		out.Successful = []sent{}
+		out.Successful, out.Failed = []sent{}, []failed{}
 		for _, e := range in.Entries {
 			if one, err := s.send(wire.From(ctx).AccessKey, q, e); err != nil {
 				out.Failed = append(out.Failed, failure(e.Id, err))
