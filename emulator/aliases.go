@@ -245,33 +245,20 @@ func (s *Server) deleteAlias(w http.ResponseWriter, r *http.Request, target stri
 }
 
 func (s *Server) listAliases(w http.ResponseWriter, r *http.Request, target string) error {
-	q, err := s.named(target, "")
-	if err != nil {
-		return err
-	}
-	p, err := readPage(r)
-	if err != nil {
-		return err
-	}
 	of := r.URL.Query().Get("FunctionVersion")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return s.missing(ref{name: q.name})
-	}
-	var names []string
-	for name, a := range f.Aliases {
-		if of == "" || a.Version == of || a.Weights[of] != 0 {
-			names = append(names, name)
+	return s.listOf(r, target, s.missing, func(f *function, p page) {
+		var names []string
+		for name, a := range f.Aliases {
+			if of == "" || a.Version == of || a.Weights[of] != 0 {
+				names = append(names, name)
+			}
 		}
-	}
-	slices.Sort(names)
-	names, next := cut(names, p, func(name string) string { return name })
-	list := make([]any, len(names))
-	for i, name := range names {
-		list[i] = s.aliasDocument(f, f.Aliases[name])
-	}
-	writePage(w, "Aliases", list, next)
-	return nil
+		slices.Sort(names)
+		names, next := cut(names, p, func(name string) string { return name })
+		list := make([]any, len(names))
+		for i, name := range names {
+			list[i] = s.aliasDocument(f, f.Aliases[name])
+		}
+		writePage(w, "Aliases", list, next)
+	})
 }

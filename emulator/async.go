@@ -67,7 +67,7 @@ type result struct {
 func (s *Server) attempt(q ref, ev event, began time.Time) (r result) {
 	for {
 		retries, lifetime := len(s.retryDelays), asyncLifetime
-		if c := s.invokeConfigOf(q); c != nil {
+		if c := s.attachedTo(q).Async; c != nil {
 			if c.MaximumRetryAttempts != nil {
 				retries = min(retries, *c.MaximumRetryAttempts)
 			}

@@ -182,23 +182,12 @@ func (s *Server) checkTargets(q ref, targets map[string]string) error {
 	return nil
 }
 
-// invokeConfigOf returns what is set for a qualifier, or nil.
-func (s *Server) invokeConfigOf(q ref) *invokeConfig {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return nil
-	}
-	return f.Attached[policyKey(q.qualifier)].Async
-}
-
 func (s *Server) getInvokeConfig(w http.ResponseWriter, r *http.Request, target string) error {
 	q, err := s.named(target, r.URL.Query().Get("Qualifier"))
 	if err != nil {
 		return err
 	}
-	c := s.invokeConfigOf(q)
+	c := s.attachedTo(q).Async
 	if c == nil {
 		return s.noInvokeConfig(q)
 	}
@@ -232,31 +221,10 @@ func (s *Server) listInvokeConfigs(w http.ResponseWriter, r *http.Request, targe
 	if r.PathValue("name") != "list" {
 		return unknownOperation(r)
 	}
-	q, err := s.named(target, "")
-	if err != nil {
-		return err
-	}
-	p, err := readPage(r)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return notFound("The function doesn't exist.")
-	}
-	var qualifiers []string
-	for _, qualifier := range slices.Sorted(maps.Keys(f.Attached)) {
-		if f.Attached[qualifier].Async != nil {
-			qualifiers = append(qualifiers, qualifier)
-		}
-	}
-	qualifiers, next := cut(qualifiers, p, func(q string) string { return q })
-	list := make([]any, len(qualifiers))
-	for i, qualifier := range qualifiers {
-		list[i] = s.invokeConfigDocument(ref{name: q.name, qualifier: qualifier}, f.Attached[qualifier].Async)
-	}
-	writePage(w, "FunctionEventInvokeConfigs", list, next)
-	return nil
+	missing := func(ref) error { return notFound("The function doesn't exist.") }
+	return s.listOf(r, target, missing, func(f *function, p page) {
+		f.writeAttached(w, p, "FunctionEventInvokeConfigs", func(a attachments) bool { return a.Async != nil }, func(qualifier string, a attachments) any {
+			return s.invokeConfigDocument(ref{name: f.Config.FunctionName, qualifier: qualifier}, a.Async)
+		})
+	})
 }

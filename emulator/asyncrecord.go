@@ -32,7 +32,7 @@ type responseContext struct {
 // tell sends the record of an asynchronous invocation to its destination, and an event that failed to the dead-letter queue of its function.
 func (s *Server) tell(q ref, ev event, r result) {
 	to := ""
-	if c := s.invokeConfigOf(q); c != nil {
+	if c := s.attachedTo(q).Async; c != nil {
 		to = c.OnFailure
 		if r.condition == conditionSuccess {
 			to = c.OnSuccess

@@ -98,7 +98,7 @@ func (s *Server) reachable(r ref) error {
 }
 
 // missing is the error for a function or qualifier that is not there; it repeats the qualifier that was asked for.
-func (s *Server) missing(r ref) *apiError {
+func (s *Server) missing(r ref) error {
 	arn := s.arn(r.name)
 	if r.qualifier != "" {
 		arn += ":" + r.qualifier

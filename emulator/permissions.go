@@ -178,22 +178,11 @@ func (s *Server) getPolicy(w http.ResponseWriter, r *http.Request, target string
 	if err != nil {
 		return err
 	}
-	p := s.policyOf(q)
+	p := s.attachedTo(q).Policy
 	if p == nil {
 		return noResource()
 	}
 	return p.write(w)
-}
-
-// policyOf returns what is attached, or nil.
-func (s *Server) policyOf(q ref) *policy {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return nil
-	}
-	return f.Attached[policyKey(q.qualifier)].Policy
 }
 
 func (s *Server) removePermission(w http.ResponseWriter, r *http.Request, target string) error {

@@ -1,9 +1,7 @@
 package emulator
 
 import (
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -197,35 +195,13 @@ func (s *Server) garrison(f *function, qualifier string) garrison {
 }
 
 func (s *Server) listProvisioned(w http.ResponseWriter, r *http.Request, target string) error {
-	q, err := s.named(target, "")
-	if err != nil {
-		return err
-	}
-	p, err := readPage(r)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return s.missing(ref{name: q.name})
-	}
-	var qualifiers []string
-	for _, qualifier := range slices.Sorted(maps.Keys(f.Attached)) {
-		if f.Attached[qualifier].Provisioned != nil {
-			qualifiers = append(qualifiers, qualifier)
-		}
-	}
-	qualifiers, next := cut(qualifiers, p, func(q string) string { return q })
-	list := make([]any, len(qualifiers))
-	for i, qualifier := range qualifiers {
-		item := provisionedDocument(f.Attached[qualifier].Provisioned, s.garrison(f, qualifier))
-		item["FunctionArn"] = s.arn(q.name) + ":" + qualifier
-		list[i] = item
-	}
-	writePage(w, "ProvisionedConcurrencyConfigs", list, next)
-	return nil
+	return s.listOf(r, target, s.missing, func(f *function, p page) {
+		f.writeAttached(w, p, "ProvisionedConcurrencyConfigs", func(a attachments) bool { return a.Provisioned != nil }, func(qualifier string, a attachments) any {
+			item := provisionedDocument(a.Provisioned, s.garrison(f, qualifier))
+			item["FunctionArn"] = s.arn(f.Config.FunctionName) + ":" + qualifier
+			return item
+		})
+	})
 }
 
 func (s *Server) deleteProvisioned(w http.ResponseWriter, r *http.Request, target string) error {

@@ -36,7 +36,7 @@ func (s *Server) invites(function, service, source string) error {
 	ask := asking{action: invokeAction, service: service, context: map[string]string{
 		strings.ToLower(sourceARNKey): source, strings.ToLower(sourceAccountKey): s.opts.Account,
 	}}
-	if !s.policyOf(q).permits(ask) {
+	if !s.attachedTo(q).Policy.permits(ask) {
 		return fmt.Errorf("the policy of %s does not let %s invoke it on behalf of %s", function, service, source)
 	}
 	return nil

@@ -21,7 +21,7 @@ func (s *Server) answerURL(w http.ResponseWriter, r *http.Request, q ref, id str
 	requestID := newID()
 	w.Header().Set("x-amzn-RequestId", requestID)
 	w.Header().Set("X-Amzn-Trace-Id", trace)
-	u := s.urlOf(q)
+	u := s.attachedTo(q).URL
 	if u == nil || u.ID != id {
 		refuseURL(w, http.StatusForbidden, "AccessDeniedException", "Forbidden")
 		return
@@ -75,7 +75,7 @@ func (s *Server) mayCall(r *http.Request, q ref, u *functionURL) bool {
 	if u.AuthType == authIAM {
 		return wire.CallerOf(r).AccessKey != ""
 	}
-	p := s.policyOf(q)
+	p := s.attachedTo(q).Policy
 	context := map[string]string{strings.ToLower(functionURLAuth): authNone, strings.ToLower(viaFunctionURL): "true"}
 	return p.permits(asking{action: invokeURLAction, context: context}) && p.permits(asking{action: invokeAction, context: context})
 }

@@ -1,10 +1,8 @@
 package emulator
 
 import (
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -167,23 +165,12 @@ func (s *Server) getURL(w http.ResponseWriter, r *http.Request, target string) e
 	if err != nil {
 		return err
 	}
-	u := s.urlOf(q)
+	u := s.attachedTo(q).URL
 	if u == nil {
 		return noResource()
 	}
 	writeJSON(w, http.StatusOK, s.urlDocument(q, u, true))
 	return nil
-}
-
-// urlOf returns the URL of a function or alias, or nil.
-func (s *Server) urlOf(q ref) *functionURL {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return nil
-	}
-	return f.Attached[policyKey(q.qualifier)].URL
 }
 
 func (s *Server) updateURL(w http.ResponseWriter, r *http.Request, target string) error {
@@ -235,32 +222,10 @@ func (s *Server) deleteURL(w http.ResponseWriter, r *http.Request, target string
 }
 
 func (s *Server) listURLs(w http.ResponseWriter, r *http.Request, target string) error {
-	q, err := s.named(target, "")
-	if err != nil {
-		return err
-	}
-	p, err := readPage(r)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return noFunction()
-	}
-	var qualifiers []string
-	for _, qualifier := range slices.Sorted(maps.Keys(f.Attached)) { // $LATEST comes first
-		if f.Attached[qualifier].URL != nil {
-			qualifiers = append(qualifiers, qualifier)
-		}
-	}
-	qualifiers, next := cut(qualifiers, p, func(q string) string { return q })
-	list := make([]any, len(qualifiers))
-	for i, qualifier := range qualifiers {
-		of := ref{name: q.name, qualifier: strings.TrimPrefix(qualifier, latest)}
-		list[i] = s.urlDocument(of, f.Attached[qualifier].URL, true)
-	}
-	writePage(w, "FunctionUrlConfigs", list, next)
-	return nil
+	missing := func(ref) error { return noFunction() }
+	return s.listOf(r, target, missing, func(f *function, p page) {
+		f.writeAttached(w, p, "FunctionUrlConfigs", func(a attachments) bool { return a.URL != nil }, func(qualifier string, a attachments) any {
+			return s.urlDocument(ref{name: f.Config.FunctionName, qualifier: strings.TrimPrefix(qualifier, latest)}, a.URL, true)
+		})
+	})
 }

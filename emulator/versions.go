@@ -122,27 +122,14 @@ func (f *function) updatable(revision string) error {
 }
 
 func (s *Server) listVersions(w http.ResponseWriter, r *http.Request, target string) error {
-	q, err := s.named(target, "")
-	if err != nil {
-		return err
-	}
-	page, err := readPage(r)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[q.name]
-	if f == nil {
-		return s.missing(ref{name: q.name})
-	}
-	list := []configuration{}
-	for _, v := range f.versions() {
-		list = append(list, v.qualified(s.arn(q.name), v.Config.Version).listed())
-	}
-	list, next := cut(list, page, func(c configuration) string { return c.Version })
-	writePage(w, "Versions", list, next)
-	return nil
+	return s.listOf(r, target, s.missing, func(f *function, p page) {
+		list := []configuration{}
+		for _, v := range f.versions() {
+			list = append(list, v.qualified(s.arn(f.Config.FunctionName), v.Config.Version).listed())
+		}
+		list, next := cut(list, p, func(c configuration) string { return c.Version })
+		writePage(w, "Versions", list, next)
+	})
 }
 
 // deleteVersion removes a published version. Deleting one that is not there is no error (AWS).
