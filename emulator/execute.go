@@ -77,6 +77,11 @@ func (x *execution) run(begin func(sandbox.Response)) (*functionError, error) {
 		}
 	}
 	x.start()
+	if !ready {
+		if err := x.place(x.ctx); err != nil {
+			return x.fault(err)
+		}
+	}
 	began := time.Now()
 	deadline := began.Add(x.timeout)
 	if !ready {
@@ -113,7 +118,6 @@ func (x *execution) coldStart() (bool, error) {
 	if c.RuntimeVersionConfig != nil {
 		x.log.printf("INIT_START Runtime Version: %s.emulator\tRuntime Version ARN: %s", c.Runtime, c.RuntimeVersionConfig.RuntimeVersionArn)
 	}
-	// The time that a place takes is not the function's.
 	var took time.Duration
 	err := x.place(x.ctx)
 	if err == nil {
@@ -136,18 +140,15 @@ func (x *execution) coldStart() (bool, error) {
 func (x *execution) startAgain(deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(x.ctx, deadline)
 	defer cancel()
-	var took time.Duration
-	err := x.place(ctx)
-	if err == nil {
-		took, err = x.lease.instance.box.Boot(ctx)
-	}
+	took, err := x.lease.instance.box.Boot(ctx)
 	if failure := describe(err, x.event.requestID, x.timeout); failure != nil {
 		x.initReport(took, "invoke", failure)
 	}
 	return err
 }
 
-// place makes a sandbox in place of the one there was; bootstrap does not run in it yet.
+// place makes a sandbox in place of the one there was; bootstrap does not run in it yet. The time that this takes is the machine's and none of the
+// function's.
 func (x *execution) place(ctx context.Context) error {
 	if old := x.lease.instance; old != nil {
 		x.lease.instance = nil

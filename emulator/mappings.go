@@ -48,8 +48,8 @@ func (s *Server) openMappings() error {
 		return err
 	}
 	s.mappings.documents, s.mappings.pollers = kept, map[string]*poller{}
-	for _, m := range kept.all {
-		s.settleMapping(m.UUID)
+	for _, id := range slices.Collect(maps.Keys(kept.all)) { // what settles is changed meanwhile
+		s.settleMapping(id)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -155,7 +156,10 @@ func (s *Server) open() error {
 		return err
 	}
 	s.background(func() { s.services.rules.Run(s.ctx.Done()) })
-	for name, f := range s.functions {
+	s.mu.Lock()
+	kept := maps.Clone(s.functions) // what settles is changed meanwhile
+	s.mu.Unlock()
+	for name, f := range kept {
 		if f.unsettled() { // the last program ended in the middle of a creation or update
 			s.settleLater(name, f.Change)
 		}
