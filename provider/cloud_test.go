@@ -77,9 +77,14 @@ func newCloud(t *testing.T) *cloud {
 	if c.url, err = url.Parse(web.URL); err != nil {
 		t.Fatal(err)
 	}
-	cfg := awssdk.Config{Region: region, Credentials: awscredentials.NewStaticCredentialsProvider("test", "test", ""), BaseEndpoint: &web.URL}
+	cfg := c.config()
 	c.lambda, c.s3 = lambda.NewFromConfig(cfg), s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	return c
+}
+
+// config is how others than the provider reach it.
+func (c *cloud) config() awssdk.Config {
+	return awssdk.Config{Region: region, Credentials: awscredentials.NewStaticCredentialsProvider("test", "test", ""), BaseEndpoint: awssdk.String(c.url.String())}
 }
 
 // program is the least that passes for a statically linked program of this
@@ -112,6 +117,11 @@ func (c faultCase) process(generation string) string { return "cat " + generatio
 func (c faultCase) deployment(generation string) types.FunctionDeployment {
 	annotations := map[string]string{"generation": generation, "com.openfaas.lambda/reserved-concurrency": map[string]string{"older": "3", "old": "4", "new": "5"}[generation]}
 	maps.Copy(annotations, c.more)
+	if generation != "new" && c.more["com.openfaas.lambda/sqs"] != "" { // so that an update has something to do
+		delete(annotations, "com.openfaas.lambda/url")
+		annotations["com.openfaas.lambda/sqs"] += "?batch-size=5"
+		annotations["com.openfaas.lambda/schedule"] = "rate(2 days)"
+	}
 	if c.long && generation == "new" {
 		annotations["long"] = incompressible(20_000)
 	}
@@ -218,6 +228,9 @@ func (c *cloud) rehearse(t *testing.T, s scenario) []faults.Call {
 func (c *cloud) newCase(t *testing.T, id string, s scenario) faultCase {
 	t.Helper()
 	fc := faultCase{name: backend.Name{Namespace: id, Function: "f-" + id}, key: "key-" + id, images: c.images, more: s.annotations, long: s.long}
+	if s.triggers {
+		fc.more = triggered(t, c, id)
+	}
 	if s.images != nil {
 		fc.images = s.images(t, c, id)
 	}
@@ -281,7 +294,7 @@ func (c *cloud) check(ctx context.Context, fc faultCase, s scenario, other *aws.
 		return fmt.Errorf("%w (the change: %w; serves %q)", err, orNothing(changed), settled)
 	}
 	// And the same change works now.
-	if err := s.change(ctx, other, fc); err != nil && !(s.name == "delete" && errors.Is(err, backend.ErrNotFound)) && !(s.name == "rollback" && settled == "older") {
+	if err := s.change(ctx, other, fc); err != nil && !(s.serves == "" && errors.Is(err, backend.ErrNotFound)) && !(s.name == "rollback" && settled == "older") {
 		return fmt.Errorf("repeat the change: %w (at first: %w)", err, orNothing(changed))
 	}
 	if serves, err = c.served(ctx, fc); err != nil || serves != wanted {
@@ -322,7 +335,10 @@ func (c *cloud) orphans(ctx context.Context, fc faultCase, serves string, list [
 		if err == nil {
 			return errors.New("the function is left, and does not serve")
 		}
-		return nil
+		return c.connected(ctx, fc, "")
+	}
+	if err := c.connected(ctx, fc, serves); err != nil {
+		return err
 	}
 	if len(list) != 1 || list[0].EnvVars["GENERATION"] != serves || (*list[0].Annotations)["generation"] != serves || list[0].EnvProcess != fc.process(serves) {
 		return fmt.Errorf("the list says %+v", list)

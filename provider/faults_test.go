@@ -63,6 +63,7 @@ type scenario struct {
 	change      func(ctx context.Context, b *aws.Backend, c faultCase) error
 	rare        bool // only the calls that no like scenario before has are of interest
 	annotations map[string]string
+	triggers    bool // it has one of each kind
 	long        bool
 	images      func(t *testing.T, c *cloud, id string) map[string]string // of each generation; nil for those that all share
 }
@@ -84,6 +85,11 @@ var scenarios = []scenario{
 	{name: "create with layers", before: none, serves: "new", change: deployNew, annotations: asLayers, images: ownLayers, rare: true},
 	{name: "update with layers", before: old, serves: "new", change: deployNew, annotations: asLayers, images: ownLayers, rare: true},
 	{name: "create through S3", before: none, serves: "new", change: deployNew, annotations: asZip, images: large, rare: true},
+	{name: "create with triggers", before: none, serves: "new", change: deployNew, triggers: true, rare: true},
+	{name: "update with triggers", before: old, serves: "new", change: deployNew, triggers: true, rare: true},
+	{name: "delete with triggers", before: old, serves: "", change: func(ctx context.Context, b *aws.Backend, c faultCase) error {
+		return b.Delete(ctx, c.name)
+	}, triggers: true, rare: true},
 	{name: "rollback", before: []string{"older", "old"}, serves: "older", change: func(ctx context.Context, b *aws.Backend, c faultCase) error {
 		return b.Rollback(ctx, c.name, "")
 	}},

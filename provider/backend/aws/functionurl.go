@@ -24,7 +24,7 @@ func (b *Backend) setURL(ctx context.Context, at attachment) error {
 		if !at.late {
 			return nil
 		}
-		return at.removeURL(ctx)
+		return left(at.removeURL(ctx))
 	}
 	t := wanted[0]
 	if at.late || at.unchanged(t) {

@@ -225,14 +225,14 @@ func (b *Backend) updateMapping(ctx context.Context, at attachment, id string, t
 }
 
 func (b *Backend) deleteMapping(ctx context.Context, at attachment, id string) error {
-	return b.patiently(ctx, "remove event source mapping "+id, func() error {
+	return left(b.patiently(ctx, "remove event source mapping "+id, func() error {
 		_, err := at.account.lambda.DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: &id})
 		var gone *lambdatypes.ResourceNotFoundException
 		if errors.As(err, &gone) {
 			return nil
 		}
 		return err
-	})
+	}))
 }
 
 // patiently repeats what is refused while a mapping is being made or changed

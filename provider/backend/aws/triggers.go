@@ -43,6 +43,15 @@ func refusedTrigger(err error) error {
 	return err
 }
 
+// left is the error of what could not be removed. Whatever AWS says of the
+// request, no annotation is to blame, and it is there still: it is tried again.
+func left(err error) error {
+	if errors.Is(err, backend.ErrInvalid) {
+		return fmt.Errorf("%v", err) //nolint:errorlint // its kind is what must go
+	}
+	return err
+}
+
 // wanted returns the wanted triggers of which is true.
 func (at attachment) wanted(is func(trigger) bool) []trigger {
 	return slices.DeleteFunc(slices.Clone(at.want.triggers), func(t trigger) bool { return !is(t) })
@@ -201,11 +210,11 @@ func (b *Backend) setPushes(ctx context.Context, at attachment) error {
 		// A topic has one subscription of a function, whatever its options.
 		if !topics[s.source()] {
 			if err := with.disconnect(ctx, at, sid, s.source()); err != nil {
-				return err
+				return left(err)
 			}
 		}
 		if err := at.forbid(ctx, sid); err != nil {
-			return err
+			return left(err)
 		}
 	}
 	return nil
