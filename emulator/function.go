@@ -58,10 +58,11 @@ type alias struct {
 
 // attachments are what belongs to one qualifier of a function.
 type attachments struct {
-	Provisioned *provisioned  `json:",omitempty"`
-	Policy      *policy       `json:",omitempty"`
-	URL         *functionURL  `json:",omitempty"`
-	Async       *invokeConfig `json:",omitempty"`
+	Provisioned *provisioned       `json:",omitempty"`
+	Policy      *policy            `json:",omitempty"`
+	URL         *functionURL       `json:",omitempty"`
+	Async       *invokeConfig      `json:",omitempty"`
+	Runtime     *runtimeManagement `json:",omitempty"`
 }
 
 func (a attachments) empty() bool { return a == attachments{} }

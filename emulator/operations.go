@@ -54,6 +54,8 @@ var operationNames = map[route]string{
 	{"GET", "2015-03-31", "event-source-mappings", "/"}:                    "GetEventSourceMapping",
 	{"PUT", "2015-03-31", "event-source-mappings", "/"}:                    "UpdateEventSourceMapping",
 	{"DELETE", "2015-03-31", "event-source-mappings", "/"}:                 "DeleteEventSourceMapping",
+	{"PUT", "2021-07-20", "functions", "/runtime-management-config"}:       "PutRuntimeManagementConfig",
+	{"GET", "2021-07-20", "functions", "/runtime-management-config"}:       "GetRuntimeManagementConfig",
 	{"PUT", "2024-08-31", "functions", "/recursion-config"}:                "PutFunctionRecursionConfig",
 	{"GET", "2024-08-31", "functions", "/recursion-config"}:                "GetFunctionRecursionConfig",
 	{"GET", "2020-06-30", "functions", "/code-signing-config"}:             "GetFunctionCodeSigningConfig",

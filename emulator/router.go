@@ -53,6 +53,8 @@ func (s *Server) routes() map[route]operation {
 		{"GET", "2018-10-31", "layers", "/versions//policy"}:                   s.getLayerPolicy,
 		{"POST", "2018-10-31", "layers", "/versions//policy"}:                  s.addLayerPermission,
 		{"DELETE", "2018-10-31", "layers", "/versions//policy/"}:               s.removeLayerPermission,
+		{"PUT", "2021-07-20", "functions", "/runtime-management-config"}:       s.putRuntimeManagement,
+		{"GET", "2021-07-20", "functions", "/runtime-management-config"}:       s.getRuntimeManagement,
 		{"PUT", "2024-08-31", "functions", "/recursion-config"}:                s.putRecursion,
 		{"GET", "2024-08-31", "functions", "/recursion-config"}:                s.getRecursion,
 		{"GET", "2020-06-30", "functions", "/code-signing-config"}:             s.getFunctionSigning,

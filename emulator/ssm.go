@@ -37,6 +37,7 @@ func (m *parameterStore) calls() map[string]call {
 		"AmazonSSM.PutParameter":        jsonCall(m.putParameter),
 		"AmazonSSM.GetParameter":        jsonCall(m.getParameter),
 		"AmazonSSM.GetParametersByPath": jsonCall(m.getParametersByPath),
+		"AmazonSSM.DescribeParameters":  jsonCall(m.describeParameters),
 		"AmazonSSM.DeleteParameter":     jsonCall(m.deleteParameter),
 	}
 }
