@@ -57,7 +57,8 @@ const HeadSize = 256
 type HeadedContent interface {
 	Content
 	// Head returns the first min(size, HeadSize) bytes when they begin an ELF
-	// file or a script, and at least the first four of any other content. Nobody
+	// file or a script, the first 16 when they are the header of a compiled
+	// Python module, and at least the first four of any other content. Nobody
 	// may change them.
 	Head() []byte
 }

@@ -63,6 +63,7 @@ type Entry struct {
 	Type    Type
 	Mode    fs.FileMode // permissions, and fs.ModeSetuid, fs.ModeSetgid and fs.ModeSticky
 	Size    int64       // of a File's content in bytes
+	ModTime uint32      // of a File in the image, in seconds since 1970, modulo 2^32; 0 when not known. Packages do not keep it
 	Link    string      // target of a Symlink, as written
 	Content Content     // of a File, never nil
 }

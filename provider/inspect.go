@@ -155,6 +155,7 @@ func showMoved(w io.Writer, i aws.Inspection) {
 		{"library directories", len(m.Runpaths), "taken out of ELF files"},
 		{"scripts", len(m.Scripts), "name their interpreter in the package"},
 		{"configuration", len(m.Texts), "paths in it rewritten"},
+		{"Python modules", m.Compiled, "compiled ones that count whatever their sources' times"},
 		{"links", m.Links, "rewritten"},
 	} {
 		if r.count > 0 {

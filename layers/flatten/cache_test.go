@@ -4,11 +4,13 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,10 +23,13 @@ import (
 func awkward(t testing.TB) []layers.Layer {
 	x := file("x", "1")
 	x.PAXRecords = map[string]string{"SCHILY.xattr.user.a": "b"}
+	x.ModTime = time.Unix(1_700_000_001, 0)
+	none := file("o/2", "")
+	none.ModTime = time.Unix(1<<32+7, 0)
 	return []layers.Layer{
 		layer(t, "gzip", pack(t, file("d/a", "1"), file("d/b", strings.Repeat("big", 1<<19)), file("gone", ""), symlink("l", "d"), device("dev/null", tar.TypeChar))),
 		layer(t, "zstd", pack(t, dir("d"), hard("c", "d/a"), hard("cc", "c"), hard("k", "gone"), file(".wh.gone", ""), x, file("o/1", "#!/bin/sh\n"))),
-		plain(t, file("o/2", ""), file("o/.wh..wh..opq", ""), tar.Header{Name: "s", Typeflag: tar.TypeReg, Mode: 0o4755}),
+		plain(t, none, file("o/.wh..wh..opq", ""), tar.Header{Name: "s", Typeflag: tar.TypeReg, Mode: 0o4755}),
 	}
 }
 
@@ -32,7 +37,7 @@ func awkward(t testing.TB) []layers.Layer {
 func everything(t testing.TB, r *Result) (out []string) {
 	out = describe(t, r.Tree)
 	for e := range r.Tree.All() {
-		out = append(out, e.Mode.String())
+		out = append(out, e.Mode.String(), fmt.Sprint(e.ModTime))
 		if c, ok := e.Content.(*press.Content); ok {
 			out = append(out, c.Key(), string(c.Head()))
 		}

@@ -13,7 +13,7 @@ import (
 
 // formatVersion names how an index is written in the cache, and what reading a
 // layer makes of it: whatever changes the one or the other changes this.
-const formatVersion = "index-1"
+const formatVersion = "index-2"
 
 // Flags of a node.
 const (
@@ -75,8 +75,11 @@ func (w *writer) node(n *node) {
 	case n.target != "":
 		w.text(n.target)
 	case n.Type == layers.File && content != nil:
+		w.number(int64(n.ModTime))
 		w.number(n.Size)
 		w.number(int64(content.Number))
+	case n.Type == layers.File && !n.leftOut:
+		w.number(int64(n.ModTime))
 	case n.Type == layers.Symlink:
 		w.text(n.Link)
 	case n.Type == layers.Dir:
@@ -169,6 +172,7 @@ func (r *scanner) node(x *index, list []press.Content, depth int) *node {
 		n.target = r.text()
 		x.links = append(x.links, n)
 	case n.Type == layers.File && flags&flagContent != 0:
+		n.ModTime = uint32(r.number())
 		n.Size = r.number()
 		if i := r.number(); i < int64(len(list)) {
 			n.Content = &list[i]
@@ -176,6 +180,7 @@ func (r *scanner) node(x *index, list []press.Content, depth int) *node {
 			r.fail()
 		}
 	case n.Type == layers.File && !n.leftOut:
+		n.ModTime = uint32(r.number())
 		n.Content = empty{}
 	case n.Type == layers.Symlink:
 		n.Link = r.text()

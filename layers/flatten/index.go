@@ -135,7 +135,7 @@ func (x *index) node(ctx context.Context, h *tar.Header, r io.Reader, add store)
 		if err := x.budget.declare(&x.used, h.Size); err != nil {
 			return nil, err
 		}
-		n.Type, n.Size = layers.File, h.Size
+		n.Type, n.Size, n.ModTime = layers.File, h.Size, uint32(h.ModTime.Unix())
 		n.Content, err = add(ctx, r, h.Size)
 	case tar.TypeSymlink:
 		n.Type, n.Link = layers.Symlink, h.Linkname

@@ -11,14 +11,21 @@ import (
 )
 
 // What ends a Head early: everything that is neither a program nor a script is
-// told by its first bytes, if at all.
-const shortHead = 4
+// told by its first bytes, if at all. The header of a compiled Python module says
+// more (PEP 552).
+const (
+	shortHead  = 4
+	pythonHead = 16
+)
 
 // head returns what is to be remembered of a content's beginning.
 func head(b []byte) []byte {
 	n := shortHead
-	if bytes.HasPrefix(b, []byte("\x7fELF")) || bytes.HasPrefix(b, []byte("#!")) {
+	switch {
+	case bytes.HasPrefix(b, []byte("\x7fELF")) || bytes.HasPrefix(b, []byte("#!")):
 		n = layers.HeadSize
+	case len(b) >= shortHead && string(b[2:shortHead]) == "\r\n":
+		n = pythonHead
 	}
 	return bytes.Clone(b[:min(n, len(b))])
 }

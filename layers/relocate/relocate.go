@@ -92,7 +92,7 @@ type mover struct {
 	report  Report
 
 	facts       map[string]fact    // of ELF files, by path
-	edits       map[string]*change // of ELF files, by path
+	edits       map[string]*change // of ELF files and compiled modules, by path
 	loaders     map[string]*loader // by the name that programs know
 	runpaths    []string           // absolute directories that libraries name
 	failed      error              // of what is made on the way to a variable
@@ -126,6 +126,8 @@ func (m *mover) move() error {
 			programs = append(programs, e)
 		case isScript(first) && e.Mode&0o111 != 0:
 			m.moveScript(e, first)
+		case path.Ext(e.Path) == ".pyc":
+			m.keepCompiled(e, first)
 		default:
 			err = m.moveText(e)
 		}

@@ -8,6 +8,7 @@ type Report struct {
 	Runpaths []string   `json:"runpaths,omitempty"` // ELF files whose absolute library directories were taken out
 	Scripts  []string   `json:"scripts,omitempty"`  // whose first line names its interpreter in the package now
 	Texts    []string   `json:"texts,omitempty"`    // configuration whose paths were moved
+	Compiled int        `json:"compiled,omitempty"` // compiled Python modules that count whatever their sources' times
 	Links    int        `json:"links,omitempty"`    // symbolic links that were rewritten
 	Env      []Variable `json:"env,omitempty"`      // variables that were added or changed
 	Static   []string   `json:"static,omitempty"`   // static programs not of Go: paths compiled into them stay
