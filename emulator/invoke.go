@@ -21,7 +21,7 @@ const (
 
 // answerGrace is how long a complete answer waits for the function to be ready for the next event, so that a caller that sends one right away
 // meets a free sandbox. Only functions that go on working after their answer take longer.
-const answerGrace = 20 * time.Millisecond
+const answerGrace = 100 * time.Millisecond
 
 // receiver takes the response of an invocation for a client that may leave before.
 type receiver struct {
@@ -208,7 +208,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *receiver, don
 	case response := <-v.responses:
 		var failure *functionError
 		body, failure = collect(response, w.Header().Get("x-amzn-RequestId"))
-		out = await(r, done, tail)
+		out = s.await(r, done, tail)
 		if failure != nil && out.failure == nil {
 			out.failure = failure
 		}
@@ -239,10 +239,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *receiver, don
 }
 
 // await gives the invocation a moment to end, or all the time it takes when its log is wanted.
-func await(r *http.Request, done <-chan outcome, fully bool) outcome {
+func (s *Server) await(r *http.Request, done <-chan outcome, fully bool) outcome {
 	var limit <-chan time.Time
 	if !fully {
-		timer := time.NewTimer(answerGrace)
+		timer := time.NewTimer(s.answerGrace)
 		defer timer.Stop()
 		limit = timer.C
 	}

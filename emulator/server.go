@@ -71,6 +71,7 @@ type Server struct {
 
 	waiting       atomic.Int64 // asynchronous invocations not done yet
 	initTimeout   time.Duration
+	answerGrace   time.Duration
 	retryDelays   []delay // between the attempts of an asynchronous invocation
 	beforeSettle  func()  // for tests: holds up the end of creations and updates; nil for nothing
 	beforeMapping func()  // the same for event source mappings
@@ -86,7 +87,7 @@ func Init() { sandbox.Init() }
 // New opens the emulator with what its data directory holds. It fails with an error that wraps sandbox.ErrForbidden where this machine does
 // not allow sandboxes. The caller must call Close.
 func New(opts Options) (*Server, error) {
-	s := &Server{opts: withDefaults(opts), output: &output{w: opts.LogOutput}, hooks: noHooks(), retryDelays: asyncDelays, initTimeout: initTimeout}
+	s := &Server{opts: withDefaults(opts), output: &output{w: opts.LogOutput}, hooks: noHooks(), retryDelays: asyncDelays, initTimeout: initTimeout, answerGrace: answerGrace}
 	s.handler, s.operations = s, s.routes()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var err error

@@ -46,7 +46,7 @@ func (s *Server) answerStream(w http.ResponseWriter, r *http.Request, v *receive
 	case response := <-v.responses:
 		failed = stream.chunks(response, w.Header().Get("x-amzn-RequestId"))
 		// A stream that broke off waits for the reason.
-		out = await(r, done, failed != nil || r.Header.Get("X-Amz-Log-Type") == "Tail")
+		out = s.await(r, done, failed != nil || r.Header.Get("X-Amz-Log-Type") == "Tail")
 	case out = <-done:
 		select {
 		case response := <-v.responses:

@@ -107,7 +107,7 @@ func (s *Server) invokeURL(w http.ResponseWriter, r *http.Request, u *functionUR
 	} else {
 		bufferURL(w, response)
 	}
-	await(r, done, false)
+	s.await(r, done, false)
 }
 
 func failURL(w http.ResponseWriter) {
