@@ -3,14 +3,11 @@ package ecr
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
@@ -34,43 +31,6 @@ func (s *Store) API() http.Handler {
 
 // tokenLife is how long a password of the registry is valid (ECR API Reference, AuthorizationData).
 const tokenLife = 12 * time.Hour
-
-type authorization struct {
-	AuthorizationData []authorizationData `json:"authorizationData"`
-}
-
-type authorizationData struct {
-	AuthorizationToken string    `json:"authorizationToken"`
-	ExpiresAt          wire.Time `json:"expiresAt"`
-	ProxyEndpoint      string    `json:"proxyEndpoint"`
-}
-
-func (s *Store) getAuthorizationToken(ctx context.Context, _ *struct{}) (authorization, error) {
-	expires := s.opts.Now().Add(tokenLife).UTC()
-	scheme := "https://"
-	if onLoopback(wire.From(ctx).Host) {
-		scheme = "http://"
-	}
-	token := base64.StdEncoding.EncodeToString([]byte(userName + ":" + password(s.opts.Account, s.opts.Region, wire.From(ctx).AccessKey, expires)))
-	return authorization{[]authorizationData{{token, wire.Time{Time: expires}, scheme + s.registryHost(ctx)}}}, nil
-}
-
-// registryHost is where the registry is: AWS's own name, or the very address that the client found the API at where that is on loopback.
-func (s *Store) registryHost(ctx context.Context) string {
-	if host := wire.From(ctx).Host; onLoopback(host) {
-		return host
-	}
-	return s.opts.Account + ".dkr.ecr." + s.opts.Region + ".amazonaws.com"
-}
-
-func onLoopback(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	ip := net.ParseIP(name)
-	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && (ip.IsLoopback() || ip.IsLinkLocalUnicast())
-}
 
 type tag struct{ Key, Value string }
 
@@ -234,61 +194,6 @@ func (s *Store) remove(ctx context.Context, in *deleteRepository) (oneRepository
 	return oneRepository{s.describe(ctx, r)}, nil
 }
 
-type resource struct {
-	ResourceArn string   `json:"resourceArn"`
-	Tags        []tag    `json:"tags"`
-	TagKeys     []string `json:"tagKeys"`
-}
-
-func (s *Store) named(arn string) (string, error) {
-	name, ok := strings.CutPrefix(arn, s.arn(""))
-	if !ok {
-		return "", wire.Refuse("InvalidParameterException", "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'")
-	}
-	return name, nil
-}
-
-func (s *Store) tagResource(_ context.Context, in *resource) (struct{}, error) {
-	name, err := s.named(in.ResourceArn)
-	if err != nil {
-		return struct{}{}, err
-	}
-	return struct{}{}, s.edit(name, func(r *repository) error {
-		for _, t := range in.Tags {
-			r.Labels[t.Key] = t.Value
-		}
-		return nil
-	})
-}
-
-func (s *Store) untagResource(_ context.Context, in *resource) (struct{}, error) {
-	name, err := s.named(in.ResourceArn)
-	if err != nil {
-		return struct{}{}, err
-	}
-	return struct{}{}, s.edit(name, func(r *repository) error {
-		for _, key := range in.TagKeys {
-			delete(r.Labels, key)
-		}
-		return nil
-	})
-}
-
-func (s *Store) listTags(_ context.Context, in *resource) (map[string][]tag, error) {
-	name, err := s.named(in.ResourceArn)
-	if err != nil {
-		return nil, err
-	}
-	tags := []tag{}
-	err = s.view(name, func(r *repository) error {
-		for _, key := range slices.Sorted(maps.Keys(r.Labels)) {
-			tags = append(tags, tag{key, r.Labels[key]})
-		}
-		return nil
-	})
-	return map[string][]tag{"tags": tags}, err
-}
-
 // pageSize is how many items a page has unless the request says; the most is a thousand.
 const pageSize = 100
 
@@ -321,45 +226,4 @@ func (s *Store) noRepository(name string) *wire.Error {
 // userName that the registry's passwords belong to.
 const userName = "AWS"
 
-// password tells whose registry it is for, so that one server can be the registry of several accounts and regions.
-func password(account, region, caller string, expires time.Time) string {
-	data, _ := json.Marshal(passwordData{account, region, expires.Unix(), caller}) // plain text and numbers
-	return base64.RawURLEncoding.EncodeToString(data)
-}
-
-type passwordData struct {
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	Expires int64  `json:"expiration"`
-	Caller  string `json:"caller"` // whose access key it was given to
-}
-
 var registryName = regexp.MustCompile(`^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.`)
-
-// Place tells which account's registry, in which region, a request of the distribution API is for: by the host's name or else by its password.
-func Place(r *http.Request) (account, region string, ok bool) {
-	if m := registryName.FindStringSubmatch(r.Host); m != nil {
-		return m[1], m[2], true
-	}
-	p, ok := login(r)
-	return p.Account, p.Region, ok
-}
-
-// Caller tells the access key that the password of a request of the distribution API was given to; "" where it has none.
-func Caller(r *http.Request) string {
-	p, _ := login(r)
-	return p.Caller
-}
-
-func login(r *http.Request) (passwordData, bool) {
-	user, secret, ok := r.BasicAuth()
-	if !ok || user != userName {
-		return passwordData{}, false
-	}
-	var p passwordData
-	data, err := base64.RawURLEncoding.DecodeString(secret)
-	if err != nil || json.Unmarshal(data, &p) != nil || p.Account == "" || p.Region == "" {
-		return passwordData{}, false
-	}
-	return p, true
-}
