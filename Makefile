@@ -37,7 +37,9 @@ package_kwok  := sigs.k8s.io/kwok/cmd/kwok
 KUBECONFORM   := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 HELM4         := helm.sh/helm/v4/cmd/helm@v4.3.1
 
-# The race detector needs a C compiler; without one the tests run without it.
+# The race detector needs a C compiler; without one the tests run without it. So
+# do those of integration: what they test are programs of their own, and images
+# and a registry in their process take many times as long with it.
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
@@ -75,7 +77,8 @@ demo: build ## deploy and invoke function images on the embedded AWS: no account
 test: build tools ## every test, from unit to the whole line with real processes
 	$(GO) vet ./...
 	$(GO) vet -tags aws ./provider
-	$(GO) test $(RACE) -timeout 20m $(TEST_FLAGS) ./...
+	$(GO) test $(RACE) -timeout 20m $(TEST_FLAGS) $$($(GO) list ./... | grep -v /integration)
+	$(GO) test -timeout 20m $(TEST_FLAGS) ./integration/...
 	@for module in templates/template/*/go.mod templates/template/*/function/go.mod; do \
 	  (cd $$(dirname $$module) && $(GO) vet ./... && $(GO) test ./...) || exit 1; \
 	done
