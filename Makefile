@@ -46,7 +46,7 @@ TEST_FLAGS ?=
 .PHONY: help build demo test test-replicas test-monitoring test-cluster test-chart test-aws test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(EMBEDDED) bin/faas-lambda bin/fwatchdog ## build bin/faas-lambda (with bootstrap for amd64 and arm64 inside) and bin/fwatchdog
 
