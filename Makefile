@@ -91,8 +91,8 @@ test: build tools ## every test, from unit to the whole line with real processes
 tools: bin/tools/helm bin/tools/kubeconform
 	@integration/tools.sh aws images templates
 
-test-replicas: build images ## restart two replicas, processes of the container image, under RATE (200) requests a second, ROUNDS (3) times, and all else that replicas share; needs root
-	REPLICA=$(abspath bin/images/faas-lambda) RATE=$${RATE:-200} ROUNDS=$${ROUNDS:-3} $(GO) test -count=1 -v -timeout 20m -run TestReplica ./integration
+test-replicas: build images ## restart two replicas, processes of the container image, under RATE (225) requests a second, ROUNDS (3) times, and all else that replicas share; needs root
+	REPLICA=$(abspath bin/images/faas-lambda) RATE=$${RATE:-225} ROUNDS=$${ROUNDS:-3} $(GO) test -count=1 -v -timeout 20m -run TestReplica ./integration
 
 test-monitoring: ## evaluate the chart's dashboard and alerts with Prometheus over the metrics of a provider that works
 	$(GO) test -count=1 -v -run 'TestAlerts|TestDashboard' ./integration

@@ -85,11 +85,11 @@ func startTraffic(ctx context.Context, url string, rate int, image string, funct
 	return l
 }
 
-// request makes the i-th request: of a hundred, one is a deployment, eight are
-// lists, sixteen ask for a status and the others invoke.
+// request makes the i-th request: of two hundred, one is a deployment, 16 are
+// lists, 32 ask for a status and the others invoke.
 func (l *traffic) request(ctx context.Context, i int) (kind string, err error) {
 	function := l.all[i%len(l.all)]
-	switch n := i % 100; {
+	switch n := i % 200; {
 	case n == 0:
 		select {
 		case function := <-l.free:
@@ -98,11 +98,11 @@ func (l *traffic) request(ctx context.Context, i int) (kind string, err error) {
 		default: // all of them are being deployed
 			return "status", l.status(ctx, function)
 		}
-	case n <= 8:
+	case n <= 16:
 		return "list", l.list(ctx)
-	case n <= 24:
+	case n <= 48:
 		return "status", l.status(ctx, function)
-	case n <= 28:
+	case n <= 56:
 		_, err := l.send(ctx, http.MethodGet, "/function/"+function+"/sleep/500ms", nil, http.StatusOK)
 		return "long invocation", err
 	default:
