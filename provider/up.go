@@ -236,11 +236,12 @@ func welcome(out io.Writer, cfg config.Config, addr net.Addr) error {
 
 Any AWS client reaches the embedded Lambda:
 
-  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s
+  export AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s
+  export AWS_REGION=%s AWS_DEFAULT_REGION=%s    # version 1 of the AWS CLI reads the second alone
   aws lambda list-functions
 
 Functions are kept in %s. Ctrl-C ends everything.
 
-`, version, net.JoinHostPort(host, port), login, cfg.Lambda.Endpoint, region, credentials, credentials, filepath.Dir(cfg.CacheDir))
+`, version, net.JoinHostPort(host, port), login, cfg.Lambda.Endpoint, credentials, credentials, region, region, filepath.Dir(cfg.CacheDir))
 	return err
 }
