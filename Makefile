@@ -78,6 +78,7 @@ test: build tools ## every test, from unit to the whole line with real processes
 	$(GO) vet ./...
 	$(GO) vet -tags aws ./provider
 	$(GO) test $(RACE) -timeout 20m $(TEST_FLAGS) $$($(GO) list ./... | grep -v /integration)
+	$(if $(RACE),$(GO) test -timeout 20m $(TEST_FLAGS) -run 'TestFaults$$' ./provider)
 	$(GO) test -timeout 20m $(TEST_FLAGS) ./integration/...
 	@for module in templates/template/*/go.mod templates/template/*/function/go.mod; do \
 	  (cd $$(dirname $$module) && $(GO) vet ./... && $(GO) test ./...) || exit 1; \
