@@ -113,7 +113,7 @@ func TestCreateThatIsPendingEndsWithItsClient(t *testing.T) {
 
 func TestCreateThatTakesTooLong(t *testing.T) {
 	f := newFakeLambda(t)
-	f.opts.DeployTimeout = 50 * time.Millisecond
+	f.opts.DeployTimeout = time.Second
 	f.after = func(op string, function *fakeFunction) {
 		if op == "CreateFunction" {
 			function.config["State"] = "Pending"

@@ -243,7 +243,7 @@ func TestNotReadyWaits(t *testing.T) {
 		kind     error
 	}{
 		{"ready in time", 2, 10 * time.Second, nil},
-		{"not ready in time", 1 << 30, 300 * time.Millisecond, backend.ErrUnavailable},
+		{"not ready in time", 1 << 30, 2 * time.Second, backend.ErrUnavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var calls atomic.Int32

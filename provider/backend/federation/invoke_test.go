@@ -217,11 +217,11 @@ func TestListsWaitForNobodyForLong(t *testing.T) {
 	f := newFed(t)
 	f.deploy(t, function("f"))
 	o := f.options
-	o.ListTimeout, o.Children[2].Backend = 50*time.Millisecond, stuck{f.c}
+	o.ListTimeout, o.Children[2].Backend = time.Second, stuck{f.c}
 	f.Backend = reopen(t, o, nil)
 	begin := time.Now()
 	listed, gaps, err := f.ListPartly(t.Context(), namespace)
-	if err != nil || len(listed) != 1 || gaps.Missing["c"] == "" || time.Since(begin) > 5*time.Second {
+	if err != nil || len(listed) != 1 || gaps.Missing["c"] == "" || time.Since(begin) > 20*time.Second {
 		t.Errorf("%v, %+v, %v after %s", listed, gaps, err, time.Since(begin))
 	}
 }
@@ -327,7 +327,7 @@ func TestAChildThatHangsHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := f.options
-	o.ListTimeout = 20 * time.Millisecond
+	o.ListTimeout = 100 * time.Millisecond
 	f.Backend = reopen(t, o, nil)
 	f.deploy(t, function("f"))
 	c := f.byName["c"]
@@ -344,7 +344,7 @@ func TestAChildThatHangsHoldsNobodyUp(t *testing.T) {
 		}
 		f.look(t.Context(), c, true)
 	}
-	if _, err := call(t, f, "hung", "x"); !errors.Is(err, backend.ErrUnreachable) || !strings.Contains(err.Error(), "no answer in 20ms") {
+	if _, err := call(t, f, "hung", "x"); !errors.Is(err, backend.ErrUnreachable) || !strings.Contains(err.Error(), "no answer in 100ms") {
 		t.Errorf("after %d checks: %v", unwellChecks, err)
 	}
 	leave()
