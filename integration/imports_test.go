@@ -62,7 +62,9 @@ var mayImport = []struct {
 	{"provider/samples", nil},
 	{"provider/workshop", nil},
 	{"provider/backend", nil},
-	{"provider/backend/aws", []string{"provider/backend", "provider/backend/backendtest", "layers/...", "bootstrap/launch"}},
+	{"provider/backend/aws/envelope", []string{"provider/backend"}},
+	{"provider/backend/aws/eventstream", nil},
+	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "layers/...", "bootstrap/launch"}},
 	{"provider/backend/remote", []string{"provider/backend/...", "provider/api"}},     // its tests serve a provider
 	{"provider/backend/federation", []string{"provider/backend/...", "provider/api"}}, // its tests too
 	{"provider/backend/...", []string{"provider/backend/..."}},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
 )
 
 // Invoke implements backend.Invoker: the request becomes one event, and the
@@ -71,7 +72,7 @@ func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*ht
 	}
 	// The functions here are our bootstrap's, which answers an event with our
 	// envelope by metadata and body; only a failed invocation has none.
-	m, err := readMetadata(s)
+	m, rest, err := envelope.ReadMetadata(s.take)
 	if err != nil {
 		_ = s.Close() // err says more
 		return nil, err
@@ -79,7 +80,8 @@ func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*ht
 	if m.FaasLambda.ColdStart {
 		b.observe.coldStart(to.name)
 	}
-	out := m.response(s)
+	s.chunk = rest
+	out := m.Response(s)
 	out.Request = r
 	return out, nil
 }

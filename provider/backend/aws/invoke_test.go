@@ -16,6 +16,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
 )
 
 const nul = "\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -99,7 +100,7 @@ func TestInvokeFails(t *testing.T) {
 		{"crash in the metadata", streams(chunk(`{"sta`), end(exit)), nil, "exit status 127"},
 		{"timeout", streams(end(timeout)), backend.ErrTimeout, "timed out after 1.00"},
 		{"no metadata", streams(chunk(`hello`), end("{}")), nil, "metadata"},
-		{"endless metadata", streams(chunk(strings.Repeat("x", maxMetadata+1)), chunk(nul), end("{}")), nil, "longer than"},
+		{"endless metadata", streams(chunk(strings.Repeat("x", envelope.MaxMetadata+1)), chunk(nul), end("{}")), nil, "longer than"},
 		{"nothing", streams(end("{}")), nil, "metadata"},
 		{"connection cut", streams(chunk(`{}`)), io.ErrUnexpectedEOF, "invoke function hello"},
 		{"throttled", func(w http.ResponseWriter, _ *http.Request) {

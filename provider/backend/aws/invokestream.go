@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/eventstream"
 )
 
 // stream is the body of an answer: the payload of Lambda's event stream.
@@ -16,7 +17,7 @@ type stream struct {
 	to       target
 	request  string // Lambda's id of the invocation
 	body     io.ReadCloser
-	messages messages
+	messages eventstream.Reader
 	end      func()
 	over     func(error) // told by Close how the answer ended; may be nil
 	chunk    []byte
@@ -29,7 +30,7 @@ type stream struct {
 func newStream(to target, answer *http.Response, end func()) *stream {
 	return &stream{
 		to: to, request: answer.Header.Get(requestIDHeader), body: answer.Body, end: end,
-		messages: messages{in: answer.Body, buffer: getBuffer()},
+		messages: eventstream.Reader{In: answer.Body, Buffer: getBuffer()},
 		kind:     answer.Header.Get("Content-Type"),
 	}
 }
@@ -37,22 +38,30 @@ func newStream(to target, answer *http.Response, end func()) *stream {
 // next waits for the next bytes, or sets err.
 func (s *stream) next() {
 	for s.err == nil && len(s.chunk) == 0 {
-		m, err := s.messages.next()
+		m, err := s.messages.Next()
 		switch {
 		case err == io.EOF:
 			s.err = s.failed(io.ErrUnexpectedEOF) // the connection ended before the invocation
 		case err != nil:
 			s.err = s.failed(err)
-		case m.kind == "event" && m.name == "PayloadChunk":
-			s.chunk = m.payload
-		case m.kind == "event" && m.name == "InvokeComplete":
-			s.err = s.completed(m.payload)
-		case m.kind == "exception":
-			s.err = s.failed(&refusal{status: http.StatusInternalServerError, code: m.name, message: exceptionText(m.payload), requestID: s.request})
-		case m.kind == "error":
-			s.err = s.failed(&refusal{status: http.StatusInternalServerError, code: m.name, message: m.text, requestID: s.request})
+		case m.Kind == "event" && m.Name == "PayloadChunk":
+			s.chunk = m.Payload
+		case m.Kind == "event" && m.Name == "InvokeComplete":
+			s.err = s.completed(m.Payload)
+		case m.Kind == "exception":
+			s.err = s.failed(&refusal{status: http.StatusInternalServerError, code: m.Name, message: exceptionText(m.Payload), requestID: s.request})
+		case m.Kind == "error":
+			s.err = s.failed(&refusal{status: http.StatusInternalServerError, code: m.Name, message: m.Text, requestID: s.request})
 		}
 	}
+}
+
+// take hands the next bytes over.
+func (s *stream) take() ([]byte, error) {
+	s.next()
+	chunk := s.chunk
+	s.chunk = nil
+	return chunk, s.err
 }
 
 func exceptionText(payload []byte) string {
@@ -69,7 +78,7 @@ func (s *stream) failed(err error) error { return awsError(s.to.doing(), err) }
 func (s *stream) completed(payload []byte) error {
 	var end struct{ ErrorCode, ErrorDetails string }
 	if err := json.Unmarshal(payload, &end); err != nil {
-		return s.failed(fmt.Errorf("%w: decode InvokeComplete: %w", errEventStream, err))
+		return s.failed(fmt.Errorf("%w: decode InvokeComplete: %w", eventstream.ErrDamaged, err))
 	}
 	if end.ErrorCode == "" {
 		return io.EOF
@@ -128,8 +137,8 @@ func (s *stream) Close() error {
 		_, err = io.Copy(io.Discard, io.LimitReader(s.body, maxRefusal))
 	}
 	_ = s.body.Close()
-	putBuffer(s.messages.buffer)
-	s.messages.buffer, s.chunk = nil, nil
+	putBuffer(s.messages.Buffer)
+	s.messages.Buffer, s.chunk = nil, nil
 	if s.err == nil {
 		s.err = context.Canceled
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
 )
 
 // sent is an invocation's payload and what lies in S3 for it.
@@ -47,15 +48,15 @@ func (b *Backend) payloadFor(ctx context.Context, to target, r *http.Request, qu
 	if rest != nil {
 		length = r.ContentLength
 	}
-	e, err := newEvent(r, length, traceCarrier(ctx), time.Now())
+	e, err := envelope.New(r, length, traceCarrier(ctx), time.Now())
 	if err != nil {
 		free()
 		return sent{}, err
 	}
 	if rest == nil {
-		head := e.append(getBuffer(), nil)
-		if size := len(head) + bodySize(data); size <= limit {
-			p := newPayload(appendBody(grow(head, size), data), free)
+		head := e.Append(getBuffer(), nil)
+		if size := len(head) + envelope.BodySize(data); size <= limit {
+			p := newPayload(envelope.AppendBody(grow(head, size), data), free)
 			putBuffer(data)
 			return sent{p, keepNothing}, nil
 		}
@@ -132,7 +133,7 @@ func rawPayload(data []byte, more bool, limit int, free func()) (sent, error) {
 type largeBody struct {
 	b      *Backend
 	to     target
-	event  *event
+	event  *envelope.Event
 	limit  int
 	queued bool
 	free   func()
@@ -142,37 +143,37 @@ type largeBody struct {
 func (l largeBody) send(ctx context.Context, first []byte, rest io.Reader) (sent, error) {
 	counted := &counter{in: io.MultiReader(bytes.NewReader(first), rest)}
 	var source io.Reader = counted
-	o := outside{}
+	o := envelope.Body{}
 	compressed := compressible(first)
 	if compressed {
-		source, o.encoding = newGzipReader(counted), "gzip"
+		source, o.Encoding = newGzipReader(counted), "gzip"
 	} else if l.to.account.wanted == noBucket {
-		return sent{}, l.tooLarge(max(l.event.length, int64(len(first))))
+		return sent{}, l.tooLarge(max(l.event.Length, int64(len(first))))
 	}
 	// What fits, in base64 and with the event around it, need not go to S3.
 	var held []byte
 	if compressed {
-		fits := base64.StdEncoding.DecodedLen(l.limit - len(l.event.append(nil, &o)) - 128)
+		fits := base64.StdEncoding.DecodedLen(l.limit - len(l.event.Append(nil, &o)) - 128)
 		var err error
 		held, err = io.ReadAll(io.LimitReader(source, int64(max(0, fits))+1))
 		if err != nil {
 			return sent{}, backend.Errorf(backend.ErrInvalid, "read request body: %w", err)
 		}
 		if len(held) <= fits {
-			l.event.length, o.size = counted.n, counted.n
-			head := l.event.append(getBuffer(), &o)
-			return sent{newPayload(appendBase64(grow(head, len(head)+base64.StdEncoding.EncodedLen(len(held))+64), held), l.free), keepNothing}, nil
+			l.event.Length, o.Size = counted.n, counted.n
+			head := l.event.Append(getBuffer(), &o)
+			return sent{newPayload(envelope.AppendBase64(grow(head, len(head)+base64.StdEncoding.EncodedLen(len(held))+64), held), l.free), keepNothing}, nil
 		}
 		if l.to.account.wanted == noBucket {
-			return sent{}, l.tooLarge(max(l.event.length, counted.n))
+			return sent{}, l.tooLarge(max(l.event.Length, counted.n))
 		}
 	}
 	object, err := l.b.park(ctx, l.to, io.MultiReader(bytes.NewReader(held), source), l.queued)
 	if err != nil {
 		return sent{}, err
 	}
-	l.event.length, o.url, o.size = counted.n, object.url, counted.n
-	return sent{newPayload(append(l.event.append(getBuffer(), &o), '}'), l.free), object.discard}, nil
+	l.event.Length, o.URL, o.Size = counted.n, object.url, counted.n
+	return sent{newPayload(append(l.event.Append(getBuffer(), &o), '}'), l.free), object.discard}, nil
 }
 
 func (l largeBody) tooLarge(n int64) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
 )
 
 // fakeS3 is as much of S3 as large bodies need.
@@ -283,11 +284,11 @@ func TestRawPayload(t *testing.T) {
 func TestEventKeepsTheClientsTrace(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Traceparent", "00-client")
-	e, err := newEvent(r, 0, http.Header{"Traceparent": {"00-ours"}}, time.Now())
+	e, err := envelope.New(r, 0, http.Header{"Traceparent": {"00-ours"}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := bodyOf(t, appendBody(e.append(nil, nil), nil))
+	got, _ := bodyOf(t, envelope.AppendBody(e.Append(nil, nil), nil))
 	if got.Headers["traceparent"] != "00-ours" {
 		t.Errorf("%v", got.Headers)
 	}

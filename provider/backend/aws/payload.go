@@ -7,6 +7,14 @@ import (
 	"sync/atomic"
 )
 
+// Limits of an invocation's payload in bytes: 6 MiB and a little for one that is
+// waited for (recorded on the real service), 1 MiB for one that is queued
+// (docs.aws.amazon.com/lambda, "Lambda quotas").
+const (
+	maxPayload = 6_291_556
+	maxQueued  = 1 << 20
+)
+
 // payload is what an invocation sends. Its bytes are taken from a pool and are
 // given back when nobody reads them any more: net/http may still be sending when
 // the answer has begun, and may send again what never left.

@@ -1,4 +1,4 @@
-package aws
+package envelope
 
 import (
 	"errors"
@@ -13,17 +13,17 @@ import (
 )
 
 func TestMetadata(t *testing.T) {
-	m, err := parseMetadata([]byte(`{"statusCode":201,"headers":{"content-type":"text/html","x-a":"1, 2","content-length":"3","connection":"close","set-cookie":"no"},` +
+	m, err := parse([]byte(`{"statusCode":201,"headers":{"content-type":"text/html","x-a":"1, 2","content-length":"3","connection":"close","set-cookie":"no"},` +
 		`"cookies":["a=b; Path=/","c=d"],"multiValueHeaders":{"x-a":["1","2"]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := m.response(http.NoBody)
+	got := m.Response(http.NoBody)
 	want := http.Header{"Content-Type": {"text/html"}, "X-A": {"1", "2"}, "Content-Length": {"3"}, "Set-Cookie": {"a=b; Path=/", "c=d"}}
 	if diff := cmp.Diff(want, got.Header); diff != "" || got.StatusCode != 201 || got.ContentLength != 3 {
 		t.Errorf("%d, length %d (-want +got)\n%s", got.StatusCode, got.ContentLength, diff)
 	}
-	if m, err := parseMetadata([]byte(`{}`)); err != nil || m.StatusCode != 200 {
+	if m, err := parse([]byte(`{}`)); err != nil || m.StatusCode != 200 {
 		t.Errorf("no status: %+v, %v", m, err)
 	}
 }
@@ -36,7 +36,7 @@ func TestMetadataRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var failed *backend.FunctionError
-			if m, err := parseMetadata([]byte(data)); !errors.As(err, &failed) {
+			if m, err := parse([]byte(data)); !errors.As(err, &failed) {
 				t.Errorf("%+v, %v", m, err)
 			}
 		})
@@ -48,15 +48,24 @@ func FuzzMetadata(f *testing.F) {
 	f.Add([]byte("{}\x00\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte(strings.Repeat("\x00", 20)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := &stream{chunk: data, err: io.EOF}
-		m, err := readMetadata(s)
+		left := data
+		m, rest, err := ReadMetadata(func() ([]byte, error) { // in chunks of three bytes
+			if len(left) == 0 {
+				return nil, io.EOF
+			}
+			chunk := left[:min(3, len(left))]
+			left = left[len(chunk):]
+			return chunk, nil
+		})
 		if err != nil {
 			return
 		}
-		rest, err := io.ReadAll(s)
-		if err != nil || !strings.HasSuffix(string(data), string(rest)) {
-			t.Errorf("rest %q of %q, %v", rest, data, err)
+		if whole, _, err := ReadMetadata(func() ([]byte, error) { return data, nil }); err != nil || !cmp.Equal(m, whole) {
+			t.Errorf("%+v in one piece, %+v in chunks: %v", whole, m, err)
 		}
-		m.response(http.NoBody)
+		if rest := append(rest, left...); !strings.HasSuffix(string(data), string(rest)) {
+			t.Errorf("rest %q of %q", rest, data)
+		}
+		m.Response(http.NoBody)
 	})
 }

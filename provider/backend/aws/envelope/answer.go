@@ -1,4 +1,4 @@
-package aws
+package envelope
 
 import (
 	"bytes"
@@ -12,13 +12,13 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// maxMetadata bounds status and headers of an answer, in bytes.
-const maxMetadata = 1 << 20
+// MaxMetadata bounds status and headers of an answer, in bytes.
+const MaxMetadata = 1 << 20
 
-// metadata is what a streamed answer begins with (AWS: response streaming,
+// Metadata is what a streamed answer begins with (AWS: response streaming,
 // "HTTP integration response"), then eight NUL bytes. multiValueHeaders is our
 // envelope's: the headers that have more than one value, exactly.
-type metadata struct {
+type Metadata struct {
 	StatusCode        int                 `json:"statusCode"`
 	Headers           map[string]string   `json:"headers"`
 	Cookies           []string            `json:"cookies"`
@@ -30,62 +30,64 @@ type metadata struct {
 
 var separator = make([]byte, 8)
 
-// errMetadata says that a function's answer does not begin as it should.
-func errMetadata(format string, args ...any) error {
+// invalid says that a function's answer does not begin as it should.
+func invalid(format string, args ...any) error {
 	return &backend.FunctionError{Type: "Function.InvalidAnswer", Message: fmt.Sprintf(format, args...)}
 }
 
-// readMetadata reads the metadata and leaves the rest in s.
-func readMetadata(s *stream) (metadata, error) {
+// ReadMetadata reads the metadata from the chunks of an answer, and returns what is
+// left of the last one. Each chunk is valid until the next; an empty one comes with
+// the error that ended the answer. Metadata that no HTTP answer can hold are a
+// backend.FunctionError.
+func ReadMetadata(next func() ([]byte, error)) (m Metadata, rest []byte, err error) {
 	var head []byte
 	for {
-		s.next()
-		if len(s.chunk) == 0 {
-			if s.err == io.EOF {
-				return metadata{}, errMetadata("the answer ends after %d bytes, in the middle of its metadata", len(head))
+		chunk, err := next()
+		if len(chunk) == 0 {
+			if err == io.EOF {
+				err = invalid("the answer ends after %d bytes, in the middle of its metadata", len(head))
 			}
-			return metadata{}, s.err
+			return Metadata{}, nil, err
 		}
 		before := max(0, len(head)-len(separator)+1) // the separator may lie across chunks
-		head = append(head, s.chunk...)
-		s.chunk = nil
+		head = append(head, chunk...)
 		if i := bytes.Index(head[before:], separator); i >= 0 {
-			s.chunk = head[before+i+len(separator):]
-			return parseMetadata(head[:before+i])
+			m, err := parse(head[:before+i])
+			return m, head[before+i+len(separator):], err
 		}
-		if len(head) > maxMetadata {
-			return metadata{}, errMetadata("the answer's metadata are longer than %d bytes", maxMetadata)
+		if len(head) > MaxMetadata {
+			return Metadata{}, nil, invalid("the answer's metadata are longer than %d bytes", MaxMetadata)
 		}
 	}
 }
 
-// parseMetadata refuses what no HTTP answer can hold.
-func parseMetadata(data []byte) (metadata, error) {
-	m := metadata{StatusCode: http.StatusOK}
+// parse refuses what no HTTP answer can hold.
+func parse(data []byte) (Metadata, error) {
+	m := Metadata{StatusCode: http.StatusOK}
 	if err := json.Unmarshal(data, &m); err != nil {
-		return metadata{}, errMetadata("decode the answer's metadata: %v", err)
+		return Metadata{}, invalid("decode the answer's metadata: %v", err)
 	}
 	if m.StatusCode < 200 || m.StatusCode > 999 {
-		return metadata{}, errMetadata("the answer's status is %d", m.StatusCode)
+		return Metadata{}, invalid("the answer's status is %d", m.StatusCode)
 	}
 	for name, value := range m.Headers {
 		if !validName(name) || !validValue(value) {
-			return metadata{}, errMetadata("header %q of the answer is not valid", name)
+			return Metadata{}, invalid("header %q of the answer is not valid", name)
 		}
 	}
 	for name, values := range m.MultiValueHeaders {
 		if !validName(name) || !validValue(strings.Join(values, "")) {
-			return metadata{}, errMetadata("header %q of the answer is not valid", name)
+			return Metadata{}, invalid("header %q of the answer is not valid", name)
 		}
 	}
 	if !validValue(strings.Join(m.Cookies, "")) {
-		return metadata{}, errMetadata("a cookie of the answer is not valid")
+		return Metadata{}, invalid("a cookie of the answer is not valid")
 	}
 	return m, nil
 }
 
-// response is the HTTP response that the metadata begin.
-func (m metadata) response(body io.ReadCloser) *http.Response {
+// Response is the HTTP response that the Metadata begin.
+func (m Metadata) Response(body io.ReadCloser) *http.Response {
 	header := http.Header{}
 	for name, value := range m.Headers {
 		header.Set(name, value)

@@ -1,4 +1,8 @@
-package aws
+// Package envelope is the form in which an HTTP request travels to a function as an
+// event, and the answer back: what function URLs and API Gateway send (payload format
+// version 2.0) and take, with a field of our own for what those lose
+// (docs/envelope.md).
+package envelope
 
 import (
 	"net"
@@ -11,14 +15,6 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
-// Limits of an invocation's payload in bytes: 6 MiB and a little for one that is
-// waited for (recorded on the real service), 1 MiB for one that is queued
-// (docs.aws.amazon.com/lambda, "Lambda quotas").
-const (
-	maxPayload = 6_291_556
-	maxQueued  = 1 << 20
-)
-
 // Versions of the field faasLambda (docs/envelope.md). What the first can say is
 // said in the first.
 const (
@@ -26,25 +22,25 @@ const (
 	envelopeVersionBody = 2 // has a member body
 )
 
-// event is an HTTP request in the form in which function URLs and API Gateway
+// Event is an HTTP request in the form in which function URLs and API Gateway
 // send one (AWS: payload format version 2.0), with our envelope. The body comes
 // last, after everything that says how to read it, so that bootstrap can stream
 // it.
-type event struct {
+type Event struct {
 	request *http.Request // its URL is the one that the function shall see
 	time    time.Time
 	source  string
 	path    string
 	names   []string    // of the headers that travel, sorted
-	length  int64       // of the body; -1 when unknown
+	Length  int64       // of the body; -1 when unknown
 	carrier http.Header // further headers, such as traceparent; they win
 }
 
-// outside says where and how a body travels that is not simply in the event.
-type outside struct {
-	url      string // empty: in the event
-	encoding string // gzip or empty
-	size     int64  // as the function reads it
+// Body says where and how a body travels that is not simply in the event.
+type Body struct {
+	URL      string // empty: in the event
+	Encoding string // gzip or empty
+	Size     int64  // as the function reads it
 }
 
 // hopByHop headers belong to one connection (RFC 9110, section 7.6.1).
@@ -53,9 +49,11 @@ var hopByHop = map[string]bool{
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Expect": true,
 }
 
-// newEvent describes r, with a body of length bytes.
-func newEvent(r *http.Request, length int64, carrier http.Header, now time.Time) (*event, error) {
-	e := &event{request: r, time: now, path: rawPath(r), length: length, carrier: carrier}
+// New describes r, with a body of length bytes, -1 when that is not known yet, and
+// the headers of carrier in the place of r's own. What an event cannot carry is
+// backend.ErrInvalid.
+func New(r *http.Request, length int64, carrier http.Header, now time.Time) (*Event, error) {
+	e := &Event{request: r, time: now, path: rawPath(r), Length: length, carrier: carrier}
 	var err error
 	if e.source, _, err = net.SplitHostPort(r.RemoteAddr); err != nil {
 		e.source = r.RemoteAddr
@@ -82,7 +80,7 @@ func newEvent(r *http.Request, length int64, carrier http.Header, now time.Time)
 	return e, nil
 }
 
-func (e *event) values(name string) []string {
+func (e *Event) values(name string) []string {
 	if values := e.carrier[name]; values != nil {
 		return values
 	}

@@ -1,4 +1,4 @@
-package aws
+package envelope
 
 import (
 	"encoding/base64"
@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// append appends the event to dst up to its body: an object that is not closed
+// Append appends the event to dst up to its body: an object that is not closed
 // yet. It is written by hand because each invocation pays for it.
-func (e *event) append(dst []byte, body *outside) []byte {
+func (e *Event) Append(dst []byte, body *Body) []byte {
 	r := e.request
 	dst = append(dst, `{"version":"2.0","routeKey":"$default","rawPath":`...)
 	dst = appendString(dst, e.path)
@@ -42,12 +42,12 @@ func (e *event) append(dst []byte, body *outside) []byte {
 	return e.appendEnvelope(dst, body)
 }
 
-func (e *event) appendHeaders(dst []byte) []byte {
+func (e *Event) appendHeaders(dst []byte) []byte {
 	dst = append(dst, `,"headers":{`...)
 	// A chunked body has a length by now, where it is in the event.
-	if e.length > 0 || e.length == 0 && e.request.ContentLength != 0 {
+	if e.Length > 0 || e.Length == 0 && e.request.ContentLength != 0 {
 		dst = append(dst, `"content-length":"`...)
-		dst = strconv.AppendInt(dst, e.length, 10)
+		dst = strconv.AppendInt(dst, e.Length, 10)
 		dst = append(dst, `",`...)
 	}
 	dst = append(dst, `"host":`...)
@@ -85,7 +85,7 @@ func appendCookies(dst []byte, lines []string) []byte {
 
 // appendEnvelope appends our own field: headers with more than one value,
 // exactly, and where the body is.
-func (e *event) appendEnvelope(dst []byte, body *outside) []byte {
+func (e *Event) appendEnvelope(dst []byte, body *Body) []byte {
 	version := envelopeVersion
 	if body != nil {
 		version = envelopeVersionBody
@@ -121,42 +121,43 @@ func (e *event) appendEnvelope(dst []byte, body *outside) []byte {
 	return append(dst, '}')
 }
 
-func (o *outside) append(dst []byte) []byte {
+func (o *Body) append(dst []byte) []byte {
 	dst = append(dst, `,"body":{`...)
-	if o.url != "" {
+	if o.URL != "" {
 		dst = append(dst, `"url":`...)
-		dst = appendString(dst, o.url)
+		dst = appendString(dst, o.URL)
 		dst = append(dst, ',')
 	}
-	if o.encoding != "" {
+	if o.Encoding != "" {
 		dst = append(dst, `"encoding":`...)
-		dst = appendString(dst, o.encoding)
+		dst = appendString(dst, o.Encoding)
 		dst = append(dst, ',')
 	}
 	dst = append(dst, `"size":`...)
-	dst = strconv.AppendInt(dst, o.size, 10)
+	dst = strconv.AppendInt(dst, o.Size, 10)
 	return append(dst, '}')
 }
 
-// appendBody closes the object with the body in it: as a string when that takes
+// AppendBody closes the object with the body in it: as a string when that takes
 // no more room, else in base64.
-func appendBody(dst, body []byte) []byte {
+func AppendBody(dst, body []byte) []byte {
 	if plain(body) {
 		dst = append(dst, `,"isBase64Encoded":false,"body":`...)
 		dst = appendString(dst, body)
 		return append(dst, '}')
 	}
-	return appendBase64(dst, body)
+	return AppendBase64(dst, body)
 }
 
-func appendBase64(dst, body []byte) []byte {
+// AppendBase64 closes the object with the body in base64.
+func AppendBase64(dst, body []byte) []byte {
 	dst = append(dst, `,"isBase64Encoded":true,"body":"`...)
 	dst = base64.StdEncoding.AppendEncode(dst, body)
 	return append(dst, `"}`...)
 }
 
-// bodySize returns how many bytes appendBody adds, at most.
-func bodySize(body []byte) int {
+// BodySize returns how many bytes AppendBody adds, at most.
+func BodySize(body []byte) int {
 	const around = len(`,"isBase64Encoded":false,"body":""}`)
 	if n, text := plainSize(body); text {
 		return around + min(n, base64.StdEncoding.EncodedLen(len(body)))
