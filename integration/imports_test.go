@@ -62,9 +62,10 @@ var mayImport = []struct {
 	{"provider/samples", nil},
 	{"provider/workshop", nil},
 	{"provider/backend", nil},
+	{"provider/packaging", []string{"provider/backend", "layers/...", "bootstrap/launch"}},
 	{"provider/backend/aws/envelope", []string{"provider/backend"}},
 	{"provider/backend/aws/eventstream", nil},
-	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "layers/...", "bootstrap/launch"}},
+	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "provider/packaging", "layers/..."}},
 	{"provider/backend/remote", []string{"provider/backend/...", "provider/api"}},     // its tests serve a provider
 	{"provider/backend/federation", []string{"provider/backend/...", "provider/api"}}, // its tests too
 	{"provider/backend/...", []string{"provider/backend/..."}},

@@ -29,6 +29,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/backend/backendtest"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 func TestMain(m *testing.M) {
@@ -120,8 +121,8 @@ type made struct {
 	cache     string
 }
 
-func (m made) packager() *aws.Packager {
-	return aws.NewPackager(aws.PackagerOptions{
+func (m made) packager() *packaging.Packager {
+	return packaging.New(packaging.Options{
 		Bootstrap: func(string) ([]byte, error) { return m.bootstrap, nil }, CacheDir: m.cache, Revision: "test", Local: true,
 	})
 }

@@ -18,12 +18,13 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/memory"
 	"github.com/faas-lambda/faas-lambda/provider/backend/remote"
 	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // opener makes backends, and keeps what has to be closed.
 type opener struct {
 	cfg      config.Config
-	packager *aws.Packager
+	packager *packaging.Packager
 	log      *slog.Logger
 	opened   []io.Closer // in the order in which they were opened
 }

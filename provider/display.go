@@ -9,7 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // display shows on a terminal how far a package has come: a bar for each layer
@@ -30,7 +30,7 @@ func newDisplay(terminal *os.File) *display {
 }
 
 // step takes one report of progress.
-func (d *display) step(s aws.Step) {
+func (d *display) step(s packaging.Step) {
 	if d.bars == nil || s.Total <= 0 {
 		return
 	}

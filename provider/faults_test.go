@@ -10,6 +10,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // TestFaults lets each call to AWS of each kind of change fail in each way, and
@@ -76,9 +77,9 @@ type scenario struct {
 
 var (
 	none, old = []string(nil), []string{"old"}
-	asImage   = map[string]string{"com.openfaas.lambda/package": aws.PackageImage}
-	asLayers  = map[string]string{"com.openfaas.lambda/package": aws.PackageLayers}
-	asZip     = map[string]string{"com.openfaas.lambda/package": aws.PackageZip}
+	asImage   = map[string]string{"com.openfaas.lambda/package": packaging.Image}
+	asLayers  = map[string]string{"com.openfaas.lambda/package": packaging.Layers}
+	asZip     = map[string]string{"com.openfaas.lambda/package": packaging.Zip}
 )
 
 var scenarios = []scenario{

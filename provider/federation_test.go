@@ -12,6 +12,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/backendtest"
 	"github.com/faas-lambda/faas-lambda/provider/backend/federation"
 	"github.com/faas-lambda/faas-lambda/provider/backend/memory"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // TestFederationOnTheEmulator runs the conformance suite of backends on a
@@ -38,7 +39,7 @@ func TestFederationOnTheEmulator(t *testing.T) {
 func TestAWSThatNobodyAnswersFor(t *testing.T) {
 	functions, err := aws.Open(t.Context(), aws.Options{
 		Namespace: "openfaas-fn", Role: "arn:aws:iam::" + account + ":role/test", Arch: "amd64", Memory: 256, Timeout: time.Minute, DeployTimeout: time.Minute,
-		Endpoint: "http://127.0.0.1:1", Region: region, AccessKey: "test", SecretKey: "test", Packager: aws.NewPackager(aws.PackagerOptions{}),
+		Endpoint: "http://127.0.0.1:1", Region: region, AccessKey: "test", SecretKey: "test", Packager: packaging.New(packaging.Options{}),
 	})
 	if err != nil {
 		t.Fatal(err)

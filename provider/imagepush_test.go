@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/faas-lambda/faas-lambda/layers/push"
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // locked is a registry for one user; it returns its host.
@@ -53,9 +53,9 @@ func TestImagesArePushedWithPullSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := packager(config.Config{CacheDir: t.TempDir(), PullSecrets: []string{dir}, LocalImages: true})
-	spec := aws.PackageSpec{
+	spec := packaging.Spec{
 		Image: stacked(t, map[string][]byte{"bin/cat": compiled["cat"], "usr/bin/fwatchdog": compiled["cat"]}),
-		Arch:  runtime.GOARCH, Type: aws.PackageImage,
+		Arch:  runtime.GOARCH, Type: packaging.Image,
 	}
 	pkg, err := p.Package(t.Context(), spec)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // inspectOptions are the flags of inspect.
@@ -70,13 +70,13 @@ IMAGE is what package takes.`,
 	return cmd
 }
 
-func inspect(ctx context.Context, cfg config.Config, ref string, o inspectOptions) (aws.Inspection, error) {
+func inspect(ctx context.Context, cfg config.Config, ref string, o inspectOptions) (packaging.Inspection, error) {
 	if isZip(ref) {
-		return aws.InspectZip(ref)
+		return packaging.InspectZip(ref)
 	}
 	display := newDisplay(os.Stderr)
 	defer display.end()
-	return packager(cfg).Inspect(ctx, aws.PackageSpec{Image: ref, Arch: o.arch, Process: o.process, KeepAll: o.keepAll, Progress: display.step})
+	return packager(cfg).Inspect(ctx, packaging.Spec{Image: ref, Arch: o.arch, Process: o.process, KeepAll: o.keepAll, Progress: display.step})
 }
 
 // isZip tells a file that begins as a zip from an image's reference.
@@ -98,7 +98,7 @@ const (
 )
 
 // showInspection prints the tables.
-func showInspection(out io.Writer, i aws.Inspection) error {
+func showInspection(out io.Writer, i packaging.Inspection) error {
 	buffered := bufio.NewWriter(out)
 	w := tabwriter.NewWriter(buffered, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\t%s\n", i.Kind, i.Reference)
@@ -140,7 +140,7 @@ func row(w io.Writer, name, value string) {
 }
 
 // showMoved prints what was moved and how.
-func showMoved(w io.Writer, i aws.Inspection) {
+func showMoved(w io.Writer, i packaging.Inspection) {
 	m := i.Moved
 	fmt.Fprintf(w, "\nMOVED\tHOW MANY\tHOW\n")
 	for _, l := range m.Loaders {
@@ -167,7 +167,7 @@ func showMoved(w io.Writer, i aws.Inspection) {
 	}
 }
 
-func showProblems(w io.Writer, title string, list []aws.Problem) {
+func showProblems(w io.Writer, title string, list []packaging.Problem) {
 	if len(list) == 0 {
 		return
 	}

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // inspected runs the command and returns its table and its JSON.
-func inspected(t *testing.T, ref string) (table string, found aws.Inspection) {
+func inspected(t *testing.T, ref string) (table string, found packaging.Inspection) {
 	t.Helper()
 	t.Setenv("cache_dir", t.TempDir())
 	for _, args := range [][]string{{ref}, {ref, "--json"}} {
@@ -54,7 +54,7 @@ func TestInspectImage(t *testing.T) {
 	ref := stacked(t, base, map[string][]byte{"usr/local/bin/tool": []byte("#!/bin/cat\n")})
 	table, found := inspected(t, ref)
 	wantLines(t, table, "image", "package", "zip: it can be moved to /var/task", "LAYER", "LIMIT", "unzipped", "zip in a request", "LEFT OUT", "documentation", "scripts", "LARGEST FILES", "/usr/lib/noise")
-	if found.Kind != "image" || !strings.HasPrefix(found.Digest, "sha256:") || found.Watchdog != "classic-watchdog" || found.Expected.Type != aws.PackageZip {
+	if found.Kind != "image" || !strings.HasPrefix(found.Digest, "sha256:") || found.Watchdog != "classic-watchdog" || found.Expected.Type != packaging.Zip {
 		t.Errorf("%+v", found)
 	}
 	if len(found.Layers) != 2 || found.Layers[0].Bytes < 4<<20 || found.Layers[0].Kept >= found.Layers[0].Bytes || found.Layers[1].Bytes != 11 {
@@ -92,7 +92,7 @@ func TestInspectWhatBecomesAnImage(t *testing.T) {
 	ref := stacked(t, map[string][]byte{"bin/cat": compiled["cat"], "usr/bin/fwatchdog": compiled["cat"], "usr/lib/zero": make([]byte, 263<<20)})
 	table, found := inspected(t, ref)
 	wantLines(t, table, "image: ", "package is larger than Lambda takes", "/usr/lib/zero")
-	if found.Expected.Type != aws.PackageImage || found.Limits[0].Left >= 0 {
+	if found.Expected.Type != packaging.Image || found.Limits[0].Left >= 0 {
 		t.Errorf("%+v", found.Expected)
 	}
 }

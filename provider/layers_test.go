@@ -27,6 +27,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // stacked is an image of several layers, each a set of files, with a watchdog.
@@ -125,7 +126,7 @@ func sharing(t *testing.T, m made) (*aws.Backend, *counting, string) {
 	functions, err := aws.Open(t.Context(), aws.Options{
 		Namespace: "openfaas-fn", Role: "arn:aws:iam::" + account + ":role/test", Arch: runtime.GOARCH, Memory: 256,
 		Timeout: time.Minute, DeployTimeout: time.Minute, Endpoint: server.URL, Region: region, AccessKey: "test", SecretKey: "test",
-		Packager: aws.NewPackager(aws.PackagerOptions{
+		Packager: packaging.New(packaging.Options{
 			Bootstrap: func(string) ([]byte, error) { return m.bootstrap, nil }, CacheDir: t.TempDir(), Revision: "test", Local: true,
 		}),
 	})

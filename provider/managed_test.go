@@ -11,7 +11,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // lambdaBase is one of Lambda's own images, as far as it tells what it is.
@@ -128,7 +128,7 @@ func TestImageOfLambdasOwnBaseIsRefused(t *testing.T) {
 		"handler":   {types.FunctionDeployment{Image: stackedAs(t, lambdaConfig(), lambdaBase(pythonBase), task)}, "CMD"},
 		"secrets":   {types.FunctionDeployment{Image: stackedAs(t, lambdaConfig("app.handler"), lambdaBase(pythonBase), task), Secrets: []string{"s"}}, "secret"},
 		"image": {types.FunctionDeployment{
-			Image: stackedAs(t, lambdaConfig("app.handler"), lambdaBase(pythonBase), task), Annotations: &map[string]string{"com.openfaas.lambda/package": aws.PackageImage},
+			Image: stackedAs(t, lambdaConfig("app.handler"), lambdaBase(pythonBase), task), Annotations: &map[string]string{"com.openfaas.lambda/package": packaging.Image},
 		}, "deploy it as a zip"},
 	} {
 		c.d.Service, c.d.Namespace = name, "openfaas-fn"

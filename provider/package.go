@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // packageOptions are the flags of package.
@@ -79,7 +79,7 @@ func pack(ctx context.Context, cfg config.Config, ref string, o packageOptions, 
 		return fmt.Errorf("write %s: %w", o.output, err)
 	}
 	display := newDisplay(terminal)
-	made, err := packager(cfg).Write(ctx, aws.PackageSpec{Image: ref, Arch: o.arch, KeepAll: o.keepAll, Progress: display.step}, file)
+	made, err := packager(cfg).Write(ctx, packaging.Spec{Image: ref, Arch: o.arch, KeepAll: o.keepAll, Progress: display.step}, file)
 	display.end()
 	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err == nil {
 		err = os.Rename(file.Name(), o.output)
@@ -91,7 +91,7 @@ func pack(ctx context.Context, cfg config.Config, ref string, o packageOptions, 
 }
 
 // summarize prints what is in the package.
-func summarize(out io.Writer, o packageOptions, p aws.Package, took time.Duration) error {
+func summarize(out io.Writer, o packageOptions, p packaging.Package, took time.Duration) error {
 	if o.json {
 		return json.NewEncoder(out).Encode(map[string]any{
 			"file": o.output, "image": p.Digest, "architecture": o.arch, "layers": p.Layers,

@@ -19,6 +19,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/bootstraps"
 	"github.com/faas-lambda/faas-lambda/provider/config"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // listen opens the provider's port, before anything else is begun.
@@ -100,14 +101,14 @@ func handler(ctx context.Context, closing <-chan struct{}, cfg config.Config, lo
 }
 
 // packager makes the packages of a provider with that configuration.
-func packager(cfg config.Config) *aws.Packager {
+func packager(cfg config.Config) *packaging.Packager {
 	if cfg.CacheDir == "" {
 		cfg.CacheDir = defaultCache()
 	}
-	return aws.NewPackager(aws.PackagerOptions{
+	return packaging.New(packaging.Options{
 		Bootstrap: bootstraps.Binary, CacheDir: cfg.CacheDir, Revision: revision(),
 		Local: cfg.LocalImages, InsecureRegistries: cfg.InsecureRegistries,
-		PullSecrets: cfg.PullSecrets, SignaturePolicy: cfg.SignaturePolicy,
+		PullSecrets: cfg.PullSecrets, SignaturePolicy: cfg.SignaturePolicy, Credentials: new(aws.ECRCredentials).For,
 	})
 }
 

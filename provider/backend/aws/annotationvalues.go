@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // minStorage and maxStorage are the MB that /tmp may have
@@ -16,10 +18,6 @@ const (
 	minStorage = 512
 	maxStorage = 10240
 )
-
-// maxLayers is how many layers a function may have (recorded on the real
-// service: "Cannot reference more than 5 layers.").
-const maxLayers = 5
 
 var (
 	anyARN         = regexp.MustCompile(`^arn:aws[a-z-]*:([a-z0-9-]+):[a-z0-9-]*:(?:[0-9]{12})?:[^\s,]+$`)
@@ -142,7 +140,7 @@ func readTracing(value string, x *extras) error {
 
 func readLayers(value string, x *extras) error {
 	all := list(value)
-	if len(all) == 0 || len(all) > maxLayers {
+	if len(all) == 0 || len(all) > packaging.MaxLayers {
 		return fmt.Errorf("%d layers", len(all))
 	}
 	for _, arn := range all {

@@ -24,22 +24,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // Options configure the backend. Namespace, Role, Arch, Memory, Timeout,
 // DeployTimeout and Packager are required.
 type Options struct {
-	Namespace        string        // of all functions
-	Role             string        // ARN that functions run as
-	Arch             string        // amd64 or arm64
-	Memory           int           // MB, when limits.memory says nothing
-	Timeout          time.Duration // when neither the deployment nor the image says anything
-	DeployTimeout    time.Duration // how long Lambda may take to make a function ready
-	Packager         *Packager     //
-	MetricsFreshness time.Duration // how long what CloudWatch said is repeated; 0 is 5 minutes, negative asks it for nothing
-	SecretStore      string        // SecretsManager, which is meant when it is empty, or ParameterStore
-	MaxIdleConns     int           // kept open to AWS; 0 is the SDK's default
-	Logger           *slog.Logger  // nil discards
+	Namespace        string              // of all functions
+	Role             string              // ARN that functions run as
+	Arch             string              // amd64 or arm64
+	Memory           int                 // MB, when limits.memory says nothing
+	Timeout          time.Duration       // when neither the deployment nor the image says anything
+	DeployTimeout    time.Duration       // how long Lambda may take to make a function ready
+	Packager         *packaging.Packager //
+	MetricsFreshness time.Duration       // how long what CloudWatch said is repeated; 0 is 5 minutes, negative asks it for nothing
+	SecretStore      string              // SecretsManager, which is meant when it is empty, or ParameterStore
+	MaxIdleConns     int                 // kept open to AWS; 0 is the SDK's default
+	Logger           *slog.Logger        // nil discards
 
 	// CodeBucket is the bucket of what Lambda's API does not take: packages
 	// over 50 MB, long bodies, long records. Empty means

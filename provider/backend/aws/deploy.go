@@ -10,6 +10,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // undoTime is how long a change that failed may take to be undone, after the
@@ -87,15 +88,15 @@ func (b *Backend) prepare(ctx context.Context, p *plan, current *found) (code, e
 	d := p.deployment
 	packing, cancel := context.WithTimeout(ctx, packTime)
 	defer cancel()
-	spec := PackageSpec{
+	spec := packaging.Spec{
 		Image: d.Image, Arch: p.arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars), KeepAll: p.keepAll,
-		Type: cmp.Or(p.packageType, PackageAuto),
+		Type: cmp.Or(p.packageType, packaging.Auto),
 	}
-	if spec.Type == PackageLayers {
+	if spec.Type == packaging.Layers {
 		spec.OwnLayers = len(p.layers)
 	}
-	if spec.Type == PackageAuto && current != nil && current.config.PackageType == lambdatypes.PackageTypeImage {
-		spec.Type, p.reason = PackageImage, "the function is a container image already, and Lambda changes no function's type"
+	if spec.Type == packaging.Auto && current != nil && current.config.PackageType == lambdatypes.PackageTypeImage {
+		spec.Type, p.reason = packaging.Image, "the function is a container image already, and Lambda changes no function's type"
 	}
 	pkg, err := b.opts.Packager.Package(packing, spec)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 var hello = backend.Name{Namespace: "openfaas-fn", Function: "hello"}
@@ -24,7 +25,7 @@ func (f *fakeLambda) deploy(ctx context.Context, t *testing.T, d types.FunctionD
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := f.ship(ctx, p, PackageSpec{}, packed(t, content))
+	code, err := f.ship(ctx, p, packaging.Spec{}, packed(t, content))
 	if err != nil {
 		t.Fatal(err)
 	}

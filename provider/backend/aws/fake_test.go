@@ -1,11 +1,14 @@
 package aws
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,6 +16,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/layers/bundle"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // fakeLambda is as much of the Lambda API as a deployment needs, with a hook to
@@ -373,8 +379,12 @@ func (f *fakeLambda) changes() []string {
 }
 
 // packed is a package that is already made.
-func packed(t *testing.T, content string) Package {
+func packed(t *testing.T, content string) packaging.Package {
 	t.Helper()
-	store := packageStore{dir: filepath.Join(t.TempDir(), "packages")}
-	return stored(t, store, "key", content)
+	path := filepath.Join(t.TempDir(), "package.zip")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(content))
+	return packaging.Package{Path: path, Summary: bundle.Summary{Zipped: int64(len(content)), SHA256: base64.StdEncoding.EncodeToString(sum[:])}}
 }

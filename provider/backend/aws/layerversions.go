@@ -2,8 +2,6 @@ package aws
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // Lambda layers that this program makes are named by the digest of their zip, and
@@ -20,23 +20,21 @@ const (
 	layerDigest = 40 // hexadecimal digits of a name; the description has all of them
 )
 
-// layerNames returns what the Lambda layer of a zip is called, and how its
-// description begins.
-func (p LayerPackage) layerNames() (name, description string, err error) {
-	sum, err := base64.StdEncoding.DecodeString(p.Summary.SHA256)
+// layerNames returns what a Lambda layer is called, and how its description begins.
+func layerNames(l packaging.Layer) (name, description string, err error) {
+	digest, err := l.Digest()
 	if err != nil {
-		return "", "", fmt.Errorf("read digest of layer: %w", err)
+		return "", "", err
 	}
-	digest := hex.EncodeToString(sum)
 	return layerPrefix + digest[:layerDigest], "sha256:" + digest, nil
 }
 
 // shipLayers makes sure that the Lambda layers of a package are there and returns
 // the ARNs of their versions.
-func (b *Backend) shipLayers(ctx context.Context, p plan, pkg Package) ([]string, error) {
+func (b *Backend) shipLayers(ctx context.Context, p plan, pkg packaging.Package) ([]string, error) {
 	arns := make([]string, len(pkg.Parts))
 	for i, part := range pkg.Parts {
-		name, description, err := part.layerNames()
+		name, description, err := layerNames(part)
 		if err != nil {
 			return nil, err
 		}
@@ -75,12 +73,12 @@ func (a *account) findLayer(ctx context.Context, name, description string) (stri
 
 // publishLayer uploads a Lambda layer: in the request, or through S3 when it is
 // too large for that.
-func (b *Backend) publishLayer(ctx context.Context, p plan, part LayerPackage, name, description string) (string, error) {
-	zip := Package{Path: part.Path, Summary: part.Summary}
+func (b *Backend) publishLayer(ctx context.Context, p plan, part packaging.Layer, name, description string) (string, error) {
+	zip := packaging.Package{Path: part.Path, Summary: part.Summary}
 	content := &lambdatypes.LayerVersionContentInput{}
 	var err error
-	if part.Summary.Zipped <= maxDirect {
-		content.ZipFile, err = zip.zip()
+	if part.Summary.Zipped <= packaging.MaxDirect {
+		content.ZipFile, err = zip.Content()
 	} else {
 		var bucket, key string
 		bucket, key, err = b.shipZip(ctx, p.account, zip)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/layers/push"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
 // DefaultImageRepository is the repository in ECR of the images that functions
@@ -141,7 +142,7 @@ func (a *account) pullPolicy(ctx context.Context) (string, error) {
 }
 
 // shipImage pushes the image of a package and says where it is.
-func (b *Backend) shipImage(ctx context.Context, a *account, spec PackageSpec, pkg Package) (uri, digest string, err error) {
+func (b *Backend) shipImage(ctx context.Context, a *account, spec packaging.Spec, pkg packaging.Package) (uri, digest string, err error) {
 	to, err := b.destination(ctx, a)
 	if err != nil {
 		return "", "", err
@@ -150,7 +151,7 @@ func (b *Backend) shipImage(ctx context.Context, a *account, spec PackageSpec, p
 	switch {
 	case errors.Is(err, push.ErrDenied):
 		return "", "", fmt.Errorf("%w: check the credentials for %s", err, to.Repository)
-	case errors.Is(err, errChanged):
+	case errors.Is(err, packaging.ErrChanged):
 		return "", "", backend.As(backend.ErrConflict, err)
 	case err != nil:
 		return "", "", err

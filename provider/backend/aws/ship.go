@@ -14,11 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-)
 
-// maxDirect is the largest zip that Lambda's API takes by itself; larger ones
-// come from S3 (docs.aws.amazon.com/lambda, "Lambda quotas").
-const maxDirect = 50 << 20
+	"github.com/faas-lambda/faas-lambda/provider/packaging"
+)
 
 // Zips that Lambda took from S3 are copied by it. They stay a while, for other
 // functions of the same image and for deployments that are repeated.
@@ -38,8 +36,8 @@ type code struct {
 }
 
 // ship uploads what must lie in AWS before a function is made of it.
-func (b *Backend) ship(ctx context.Context, p plan, spec PackageSpec, pkg Package) (code, error) {
-	if pkg.Type == PackageImage {
+func (b *Backend) ship(ctx context.Context, p plan, spec packaging.Spec, pkg packaging.Package) (code, error) {
+	if pkg.Type == packaging.Image {
 		uri, digest, err := b.shipImage(ctx, p.account, spec, pkg)
 		return code{imageURI: uri, sha256: strings.TrimPrefix(digest, "sha256:"), packageType: lambdatypes.PackageTypeImage}, err
 	}
@@ -48,8 +46,8 @@ func (b *Backend) ship(ctx context.Context, p plan, spec PackageSpec, pkg Packag
 	if c.layers, err = b.shipLayers(ctx, p, pkg); err != nil {
 		return code{}, err
 	}
-	if pkg.Summary.Zipped <= maxDirect {
-		c.zip, err = pkg.zip()
+	if pkg.Summary.Zipped <= packaging.MaxDirect {
+		c.zip, err = pkg.Content()
 		return c, err
 	}
 	c.s3Bucket, c.s3Key, err = b.shipZip(ctx, p.account, pkg)
@@ -60,7 +58,7 @@ func (b *Backend) ship(ctx context.Context, p plan, spec PackageSpec, pkg Packag
 }
 
 // shipZip puts a zip into the bucket, under its digest, unless it is there.
-func (b *Backend) shipZip(ctx context.Context, a *account, pkg Package) (bucket, key string, err error) {
+func (b *Backend) shipZip(ctx context.Context, a *account, pkg packaging.Package) (bucket, key string, err error) {
 	sum, err := base64.StdEncoding.DecodeString(pkg.Summary.SHA256)
 	if err != nil {
 		return "", "", fmt.Errorf("read digest of package: %w", err)
@@ -76,7 +74,7 @@ func (b *Backend) shipZip(ctx context.Context, a *account, pkg Package) (bucket,
 	case err != nil && !httpStatus(err, http.StatusNotFound) && !httpStatus(err, http.StatusForbidden): // forbidden is every missing key, to those who may not list
 		return "", "", storeError("find "+key+" in bucket "+bucket, bucket, err)
 	}
-	file, err := pkg.file()
+	file, err := pkg.Open()
 	if err != nil {
 		return "", "", err
 	}

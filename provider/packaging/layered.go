@@ -1,7 +1,9 @@
-package aws
+package packaging
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,12 +18,25 @@ import (
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
 )
 
-// LayerPackage is the zip of one Lambda layer.
-type LayerPackage struct {
+// Layer is the zip of one Lambda layer.
+type Layer struct {
 	Path    string // in the cache
 	Summary bundle.Summary
 	Of      string // what it holds, for its description: an image's layer, or bootstrap
 }
+
+// Digest is the SHA-256 of the zip, in hexadecimal.
+func (l Layer) Digest() (string, error) {
+	sum, err := base64.StdEncoding.DecodeString(l.Summary.SHA256)
+	if err != nil {
+		return "", fmt.Errorf("read digest of layer: %w", err)
+	}
+	return hex.EncodeToString(sum), nil
+}
+
+// MaxLayers is how many layers a function may have (recorded on the real
+// service: "Cannot reference more than 5 layers.").
+const MaxLayers = 5
 
 // What makes a Lambda layer worth having: layers of an image are taken together
 // until they have so many bytes, compressed; the last ones are left to the
@@ -51,24 +66,24 @@ func sharedLayers(list []layers.Layer, most int) []int {
 	return ends
 }
 
-// layering is the making of one package of the type PackageLayers.
+// layering is the making of one package of the type Layers.
 type layering struct {
-	spec    PackageSpec
+	spec    Spec
 	img     *image.Image
 	options relocate.Options
 	in      bundle.Package
 	store   packageStore
 	cache   *layercache.Cache
-	parts   []LayerPackage
+	parts   []Layer
 }
 
 // writeLayered writes the function's own zip to w and those of its Lambda layers
 // into the cache.
-func (p *Packager) writeLayered(ctx context.Context, w io.Writer, flat *flatten.Result, spec PackageSpec, img *image.Image, options relocate.Options, in bundle.Package) (_ Package, err error) {
-	free := maxLayers - spec.OwnLayers - 1 // one for bootstrap
+func (p *Packager) writeLayered(ctx context.Context, w io.Writer, flat *flatten.Result, spec Spec, img *image.Image, options relocate.Options, in bundle.Package) (_ Package, err error) {
+	free := MaxLayers - spec.OwnLayers - 1 // one for bootstrap
 	if free < 0 {
-		return Package{}, fmt.Errorf("%w: Cannot reference more than %d layers: %d are named by the annotation %slayers, and one is needed for bootstrap",
-			bundle.ErrTooLarge, maxLayers, spec.OwnLayers, annotationPrefix)
+		return Package{}, fmt.Errorf("%w: Cannot reference more than %d layers: %d are named by the annotation com.openfaas.lambda/layers, and one is needed for bootstrap",
+			bundle.ErrTooLarge, MaxLayers, spec.OwnLayers)
 	}
 	l := &layering{spec: spec, img: img, options: options, in: in, store: packageStore{dir: p.opts.CacheDir}, cache: in.Cache}
 	if l.cache == nil {
@@ -132,7 +147,7 @@ func (l *layering) write(ctx context.Context, w io.Writer, moved *relocate.Resul
 	if err := l.fits(summary); err != nil {
 		return Package{}, err
 	}
-	return Package{Type: PackageLayers, Env: moved.Start.Env, Dir: moved.Start.Dir, LeftOut: moved.LeftOut, Summary: summary, Parts: l.parts}, nil
+	return Package{Type: Layers, Env: moved.Start.Env, Dir: moved.Start.Dir, LeftOut: moved.LeftOut, Summary: summary, Parts: l.parts}, nil
 }
 
 // add writes the zip of a Lambda layer into the cache, under its digest.

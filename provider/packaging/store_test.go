@@ -1,4 +1,4 @@
-package aws
+package packaging
 
 import (
 	"crypto/sha256"
@@ -39,13 +39,13 @@ func TestPackagesAreFoundAgain(t *testing.T) {
 	if err != nil || pkg.Env[0] != "a=b" {
 		t.Fatalf("%+v, %v", pkg, err)
 	}
-	if content, err := pkg.zip(); err != nil || string(content) != "content" {
+	if content, err := pkg.Content(); err != nil || string(content) != "content" {
 		t.Errorf("%q, %v", content, err)
 	}
 	if err := os.WriteFile(pkg.Path, []byte("CONTENT"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pkg.zip(); err == nil {
+	if _, err := pkg.Content(); err == nil {
 		t.Error("a package that changed was used")
 	}
 	if err := os.Truncate(pkg.Path, 3); err != nil {
@@ -99,7 +99,7 @@ func TestPruneKeepsWhatMayBeInUse(t *testing.T) {
 }
 
 func TestCacheKeyNamesEverything(t *testing.T) {
-	spec := PackageSpec{Image: "ref", Arch: "amd64", Process: "cat"}
+	spec := Spec{Image: "ref", Arch: "amd64", Process: "cat"}
 	keys := map[string]bool{cacheKey("sha256:1", spec, []byte("b"), "1"): true}
 	spec.Image = "another reference to the same image"
 	keys[cacheKey("sha256:1", spec, []byte("b"), "1")] = true

@@ -1,4 +1,4 @@
-package aws
+package packaging
 
 import (
 	"cmp"
@@ -30,7 +30,7 @@ type Inspection struct {
 	Dir       string           `json:"workingDirectory,omitempty"`
 	Env       []string         `json:"environment,omitempty"` // what the function's processes start with
 	Layers    []InspectedLayer `json:"layers,omitempty"`      // of an image, the lowest first
-	Expected  ExpectedPackage  `json:"package"`
+	Expected  Expected         `json:"package"`
 	Limits    []Limit          `json:"limits"`
 	Moved     relocate.Report  `json:"moved"`             // and how
 	Unmoved   []Problem        `json:"unmoved,omitempty"` // what cannot be moved, or may not work, and why
@@ -48,8 +48,8 @@ type InspectedLayer struct {
 	Kept       int64  `json:"packageBytes"` // of its files that are in the package
 }
 
-// ExpectedPackage is what a deployment would make.
-type ExpectedPackage struct {
+// Expected is what a deployment would make.
+type Expected struct {
 	Type     string `json:"type"`   // zip, or image
 	Reason   string `json:"reason"` // why
 	Runtime  string `json:"runtime,omitempty"`
@@ -93,7 +93,7 @@ const largestFiles = 20
 const maxImage = 10 << 30
 
 // Inspect looks at an image as a deployment would, and makes nothing of it.
-func (p *Packager) Inspect(ctx context.Context, spec PackageSpec) (Inspection, error) {
+func (p *Packager) Inspect(ctx context.Context, spec Spec) (Inspection, error) {
 	var found Inspection
 	err := p.with(ctx, spec, func(img *image.Image, bootstrap []byte) (err error) {
 		found, err = p.inspect(ctx, spec, img, bootstrap)
@@ -102,7 +102,7 @@ func (p *Packager) Inspect(ctx context.Context, spec PackageSpec) (Inspection, e
 	return found, imageError(spec.Image, err)
 }
 
-func (p *Packager) inspect(ctx context.Context, spec PackageSpec, img *image.Image, bootstrap []byte) (found Inspection, err error) {
+func (p *Packager) inspect(ctx context.Context, spec Spec, img *image.Image, bootstrap []byte) (found Inspection, err error) {
 	kept, err := p.cache()
 	if err != nil {
 		return found, err
@@ -161,12 +161,12 @@ func (i *Inspection) take(flat *flatten.Result, moved *relocate.Result) {
 func (i *Inspection) expectZip(ctx context.Context, moved *relocate.Result, in bundle.Package) error {
 	in.Root, in.Tree, in.Start = root, moved.Tree, moved.Start
 	sum, err := bundle.Write(ctx, io.Discard, in)
-	i.Expected = ExpectedPackage{
-		Type: PackageZip, Reason: "it can be moved to " + root + " and is below Lambda's limits",
+	i.Expected = Expected{
+		Type: Zip, Reason: "it can be moved to " + root + " and is below Lambda's limits",
 		Files: sum.Files, Dirs: sum.Dirs, Symlinks: sum.Symlinks, Unzipped: sum.Unzipped, Zipped: sum.Zipped, SHA256: sum.SHA256,
 	}
 	if reason := needsImage(err); reason != nil {
-		i.Expected = ExpectedPackage{Type: PackageImage, Reason: reason.Error()}
+		i.Expected = Expected{Type: Image, Reason: reason.Error()}
 		i.Expected.count(moved.Tree)
 		return nil
 	}
@@ -185,8 +185,8 @@ func (i *Inspection) expectManaged(ctx context.Context, flat *flatten.Result, ba
 		return err
 	}
 	i.Env = packed.Env
-	i.Expected = ExpectedPackage{
-		Type: PackageZip, Reason: managedReason(base), Runtime: base.Runtime, Handler: packed.Handler,
+	i.Expected = Expected{
+		Type: Zip, Reason: managedReason(base), Runtime: base.Runtime, Handler: packed.Handler,
 		Files: sum.Files, Dirs: sum.Dirs, Symlinks: sum.Symlinks, Unzipped: sum.Unzipped, Zipped: sum.Zipped, SHA256: sum.SHA256,
 	}
 	if err != nil {
@@ -207,7 +207,7 @@ func (i *Inspection) expectImage(flat *flatten.Result, img *image.Image, options
 		return err
 	}
 	i.Watchdog, i.Command, i.Dir, i.Env = stayed.Start.Watchdog, stayed.Start.Command, stayed.Start.Dir, stayed.Start.Env
-	i.Expected = ExpectedPackage{Type: PackageImage, Reason: reason.Error()}
+	i.Expected = Expected{Type: Image, Reason: reason.Error()}
 	i.Expected.count(flat.Tree)
 	i.Unmoved = append(i.Unmoved, Problem{Path: "the whole image", Reason: reason.Error()})
 	for _, l := range flat.LeftOut {
@@ -216,7 +216,7 @@ func (i *Inspection) expectImage(flat *flatten.Result, img *image.Image, options
 	return nil
 }
 
-func (e *ExpectedPackage) count(tree *layers.Tree) {
+func (e *Expected) count(tree *layers.Tree) {
 	for entry := range tree.All() {
 		switch entry.Type {
 		case layers.Dir:
@@ -286,10 +286,10 @@ func createdBy(config []byte) []string {
 }
 
 // limits are those of Lambda (docs.aws.amazon.com/lambda, "Lambda quotas").
-func limits(e ExpectedPackage) []Limit {
+func limits(e Expected) []Limit {
 	list := []Limit{{Name: "unzipped", Limit: bundle.MaxUnzipped - 1, Used: e.Unzipped, Meaning: "beyond it the function becomes a container image"}}
 	if e.Zipped > 0 {
-		list = append(list, Limit{Name: "zip in a request", Limit: maxDirect, Used: e.Zipped, Meaning: "beyond it the zip goes through S3"})
+		list = append(list, Limit{Name: "zip in a request", Limit: MaxDirect, Used: e.Zipped, Meaning: "beyond it the zip goes through S3"})
 	}
 	list = append(list, Limit{Name: "container image", Limit: maxImage, Used: e.Unzipped, Meaning: "beyond it Lambda cannot run it"})
 	for n := range list {

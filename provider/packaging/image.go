@@ -1,4 +1,4 @@
-package aws
+package packaging
 
 import (
 	"context"
@@ -15,14 +15,14 @@ import (
 
 // What an image becomes, as the annotation com.openfaas.lambda/package names it.
 const (
-	PackageZip    = "zip"    // one archive, which Lambda unpacks at /var/task
-	PackageLayers = "layers" // a zip for what is the function's own, Lambda layers for the rest
-	PackageImage  = "image"  // a container image with bootstrap as its top layer
-	PackageAuto   = "auto"   // a zip when the image can be one, else an image
+	Zip    = "zip"    // one archive, which Lambda unpacks at /var/task
+	Layers = "layers" // a zip for what is the function's own, Lambda layers for the rest
+	Image  = "image"  // a container image with bootstrap as its top layer
+	Auto   = "auto"   // a zip when the image can be one, else an image
 )
 
-// errChanged says that a tag was given to another image between two looks at it.
-var errChanged = errors.New("its tag was given to another image meanwhile: deploy again")
+// ErrChanged says that a tag was given to another image between two looks at it.
+var ErrChanged = errors.New("its tag was given to another image meanwhile: deploy again")
 
 // needsImage returns why an image cannot be a zip; nil when err says something
 // else.
@@ -46,23 +46,23 @@ func writeTop(ctx context.Context, w io.Writer, flat *flatten.Result, img *image
 	if err != nil {
 		return Package{}, err
 	}
-	return Package{Type: PackageImage, Env: stayed.Start.Env, Dir: stayed.Start.Dir, Top: top}, nil
+	return Package{Type: Image, Env: stayed.Start.Env, Dir: stayed.Start.Dir, Top: top}, nil
 }
 
 // Destination is a repository of any registry, host/name, with the credentials
 // for it: they are looked for where those are that images are read with.
 func (p *Packager) Destination(ctx context.Context, repository string) (push.Destination, error) {
-	found, err := image.Credentials(ctx, repository, image.Options{PullSecrets: p.opts.PullSecrets, Credentials: p.ecr.For})
+	found, err := image.Credentials(ctx, repository, image.Options{PullSecrets: p.opts.PullSecrets, Credentials: p.opts.Credentials})
 	return push.Destination{Repository: repository, User: found.Username, Password: found.Password, IdentityToken: found.IdentityToken}, err
 }
 
-// Push puts the image of a package of the type PackageImage, made of spec, into
+// Push puts the image of a package of the type Image, made of spec, into
 // a repository and returns its digest.
-func (p *Packager) Push(ctx context.Context, spec PackageSpec, pkg Package, to push.Destination) (digest string, err error) {
+func (p *Packager) Push(ctx context.Context, spec Spec, pkg Package, to push.Destination) (digest string, err error) {
 	to.InsecureRegistries = p.opts.InsecureRegistries
 	err = p.with(ctx, spec, func(img *image.Image, _ []byte) error {
 		if img.Digest != pkg.Digest {
-			return errChanged
+			return ErrChanged
 		}
 		digest, err = push.Push(ctx,
 			push.Image{Config: img.RawConfig, Layers: img.Layers(), Repository: img.Repository},

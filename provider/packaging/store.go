@@ -1,4 +1,4 @@
-package aws
+package packaging
 
 import (
 	"crypto/rand"
@@ -35,7 +35,7 @@ var errNotCached = errors.New("not in the cache")
 type packageStore struct{ dir string }
 
 // cacheKey names a package by everything that its bytes depend on.
-func cacheKey(digest string, spec PackageSpec, bootstrap []byte, revision string) string {
+func cacheKey(digest string, spec Spec, bootstrap []byte, revision string) string {
 	program := sha256.Sum256(bootstrap)
 	h := sha256.New()
 	for _, part := range []string{"2", digest, spec.Arch, spec.Process, strings.Join(spec.Env, "\x00"), strconv.FormatBool(spec.KeepAll), spec.Type, strconv.Itoa(spec.OwnLayers), string(program[:]), revision} {
@@ -61,7 +61,7 @@ func (s packageStore) find(key string) (Package, error) {
 	}
 	pkg.Path = s.path(key, ".zip")
 	info, err := os.Stat(pkg.Path)
-	if err != nil || info.Size() != pkg.size() {
+	if err != nil || info.Size() != pkg.Size() {
 		return Package{}, errNotCached
 	}
 	now := time.Now()
@@ -81,7 +81,7 @@ func (s packageStore) find(key string) (Package, error) {
 }
 
 // addPart writes the zip of a Lambda layer, under its digest: packages share it.
-func (s packageStore) addPart(write func(io.Writer) (bundle.Summary, error)) (part LayerPackage, err error) {
+func (s packageStore) addPart(write func(io.Writer) (bundle.Summary, error)) (part Layer, err error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return part, fmt.Errorf("make package cache: %w", err)
 	}
@@ -93,11 +93,11 @@ func (s packageStore) addPart(write func(io.Writer) (bundle.Summary, error)) (pa
 	if err != nil {
 		return part, err
 	}
-	_, description, err := part.layerNames()
+	digest, err := part.Digest()
 	if err != nil {
 		return part, errors.Join(err, os.Remove(written))
 	}
-	part.Path = s.path("layer-"+strings.TrimPrefix(description, "sha256:"), ".zip")
+	part.Path = s.path("layer-"+digest, ".zip")
 	return part, os.Rename(written, part.Path)
 }
 
@@ -180,7 +180,7 @@ func (s packageStore) prune() error {
 }
 
 // zip returns the bytes of a package, which must still be what was written.
-func (p Package) zip() ([]byte, error) {
+func (p Package) Content() ([]byte, error) {
 	content, err := os.ReadFile(p.Path)
 	if err != nil {
 		return nil, fmt.Errorf("read package: %w", err)
@@ -190,7 +190,7 @@ func (p Package) zip() ([]byte, error) {
 }
 
 // file opens a package whose bytes are still what was written.
-func (p Package) file() (_ *os.File, err error) {
+func (p Package) Open() (_ *os.File, err error) {
 	f, err := os.Open(p.Path)
 	if err != nil {
 		return nil, fmt.Errorf("read package: %w", err)

@@ -29,7 +29,7 @@ const tokenRest = time.Hour
 // whoever this program is there. A token is good for twelve hours and is asked
 // for when the first image of its region is read.
 type ECRCredentials struct {
-	// Config returns how AWS is reached in a region.
+	// Config returns how AWS is reached in a region; nil means as the environment says.
 	Config func(ctx context.Context, region string) (aws.Config, error)
 
 	mu     sync.Mutex // held while a token is asked for
@@ -76,7 +76,11 @@ func regionConfig(ctx context.Context, region string) (aws.Config, error) {
 // ask asks for a token. One is good for every registry of the region that its
 // owner may read, other accounts' too.
 func (e *ECRCredentials) ask(ctx context.Context, region string) (ecrToken, error) {
-	cfg, err := e.Config(ctx, region)
+	load := e.Config
+	if load == nil {
+		load = regionConfig
+	}
+	cfg, err := load(ctx, region)
 	if err != nil {
 		return ecrToken{}, err
 	}

@@ -1,4 +1,4 @@
-package aws
+package packaging
 
 import (
 	"archive/zip"
@@ -24,7 +24,7 @@ const maxLaunch = 1 << 20
 
 // InspectZip looks at a zip for Lambda: one that was made here, or any other.
 func InspectZip(name string) (found Inspection, err error) {
-	found = Inspection{Kind: "zip", Reference: name, Expected: ExpectedPackage{Type: PackageZip, Reason: "it is one"}}
+	found = Inspection{Kind: "zip", Reference: name, Expected: Expected{Type: Zip, Reason: "it is one"}}
 	file, err := os.Open(name)
 	if err != nil {
 		return found, fmt.Errorf("inspect zip: %w", err)

@@ -1,4 +1,7 @@
-package aws
+// Package packaging makes packages for Lambda out of images: zips, zips over Lambda
+// layers, and the top layer of container images; and says what one would be. It keeps
+// them in a cache and knows nothing of AWS's API.
+package packaging
 
 import (
 	"context"
@@ -17,13 +20,17 @@ import (
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
 )
 
+// MaxDirect is the largest zip that Lambda's API takes by itself; larger ones
+// come from S3 (docs.aws.amazon.com/lambda, "Lambda quotas").
+const MaxDirect = 50 << 20
+
 // root is where Lambda unpacks a zip (docs.aws.amazon.com/lambda, "Building a
 // custom runtime": LAMBDA_TASK_ROOT).
 const root = "/var/task"
 
-// PackagerOptions say how images are reached and where packages are kept.
+// Options say how images are reached and where packages are kept.
 // Bootstrap is required.
-type PackagerOptions struct {
+type Options struct {
 	Bootstrap          func(arch string) ([]byte, error) // the bootstrap program for a processor
 	CacheDir           string                            // of finished packages, and of layers; Write does without one
 	CacheSize          int64                             // bytes of layers that are kept; 0 means 4 GiB
@@ -32,36 +39,38 @@ type PackagerOptions struct {
 	InsecureRegistries []string                          // may be reached over plain HTTP
 	PullSecrets        []string                          // Kubernetes's imagePullSecrets: files or directories
 	SignaturePolicy    string                            // file; empty means the usual places
+	// Credentials returns user name and password for a registry that gives them to
+	// whom it knows by other means, as ECR does; both empty for others. May be nil.
+	Credentials func(ctx context.Context, registry string) (user, password string, err error)
 }
 
 // Packager turns images into packages for Lambda. It may be used concurrently,
 // and makes few packages at a time: each needs processor and disk.
 type Packager struct {
-	opts  PackagerOptions
+	opts  Options
 	slots chan struct{}                     // one for each package being made
-	ecr   *ECRCredentials                   // for images in ECR
 	cache func() (*layercache.Cache, error) // of layers; nil when there is none
 }
 
 // Step is one report of progress, for those who may not know the build half.
 type Step = layers.Step
 
-// PackageSpec says what to package.
-type PackageSpec struct {
+// Spec says what to package.
+type Spec struct {
 	Image     string          // reference
 	Arch      string          // amd64 or arm64
 	Process   string          // the deployment's envProcess; may be empty
 	Env       []string        // the deployment's envVars, NAME=value, sorted
 	KeepAll   bool            // keep what no function reads: manuals, headers and the like
-	Type      string          // one of the Package constants; empty means PackageZip
+	Type      string          // one of the Package constants; empty means Zip
 	OwnLayers int             // how many Lambda layers the function has besides those of its package
 	Progress  layers.Progress // may be nil
 }
 
 // Package describes a finished package.
 type Package struct {
-	Type    string           // PackageZip, PackageLayers or PackageImage
-	Reason  string           // why PackageAuto did not become a zip; empty when it did, or was not asked for
+	Type    string           // Zip, Layers or Image
+	Reason  string           // why Auto did not become a zip; empty when it did, or was not asked for
 	Path    string           // of the zip, or of the layer of an image; empty when it was written elsewhere
 	Digest  string           // of the image's manifest
 	Layers  int              // of the image
@@ -72,20 +81,20 @@ type Package struct {
 	Top     bundle.Layer     // of an image
 	Runtime string           // Lambda's own, when the image is made for it; empty means bootstrap's
 	Handler string           // for Runtime
-	Parts   []LayerPackage   // of PackageLayers: its Lambda layers, in the order in which they are unpacked
+	Parts   []Layer          // of Layers: its Lambda layers, in the order in which they are unpacked
 }
 
 // size is that of the file at Path.
-func (p Package) size() int64 {
-	if p.Type == PackageImage {
+func (p Package) Size() int64 {
+	if p.Type == Image {
 		return p.Top.Size
 	}
 	return p.Summary.Zipped
 }
 
-// NewPackager returns a packager.
-func NewPackager(opts PackagerOptions) *Packager {
-	return &Packager{opts: opts, slots: make(chan struct{}, 2), ecr: &ECRCredentials{Config: regionConfig}, cache: sync.OnceValues(func() (*layercache.Cache, error) {
+// New returns a packager.
+func New(opts Options) *Packager {
+	return &Packager{opts: opts, slots: make(chan struct{}, 2), cache: sync.OnceValues(func() (*layercache.Cache, error) {
 		if opts.CacheDir == "" {
 			return nil, nil
 		}
@@ -95,7 +104,7 @@ func NewPackager(opts PackagerOptions) *Packager {
 
 // Package returns the package of an image from the cache, making it first when
 // it is not there. The file stays in the cache for a while after its last use.
-func (p *Packager) Package(ctx context.Context, spec PackageSpec) (Package, error) {
+func (p *Packager) Package(ctx context.Context, spec Spec) (Package, error) {
 	var pkg Package
 	err := p.with(ctx, spec, func(img *image.Image, bootstrap []byte) error {
 		key := cacheKey(img.Digest, spec, bootstrap, p.opts.Revision)
@@ -117,7 +126,7 @@ func (p *Packager) Package(ctx context.Context, spec PackageSpec) (Package, erro
 }
 
 // Write makes the package of an image and writes its zip to w, past the cache.
-func (p *Packager) Write(ctx context.Context, spec PackageSpec, w io.Writer) (Package, error) {
+func (p *Packager) Write(ctx context.Context, spec Spec, w io.Writer) (Package, error) {
 	var pkg Package
 	err := p.with(ctx, spec, func(img *image.Image, bootstrap []byte) error {
 		var err error
@@ -128,7 +137,7 @@ func (p *Packager) Write(ctx context.Context, spec PackageSpec, w io.Writer) (Pa
 }
 
 // with opens the image and gives it, and the bootstrap it needs, to do.
-func (p *Packager) with(ctx context.Context, spec PackageSpec, do func(*image.Image, []byte) error) (err error) {
+func (p *Packager) with(ctx context.Context, spec Spec, do func(*image.Image, []byte) error) (err error) {
 	bootstrap, err := p.opts.Bootstrap(spec.Arch)
 	if err != nil {
 		return err
@@ -141,7 +150,7 @@ func (p *Packager) with(ctx context.Context, spec PackageSpec, do func(*image.Im
 	}
 	img, err := image.Open(ctx, spec.Image, image.Options{
 		Arch: spec.Arch, Local: p.opts.Local, InsecureRegistries: p.opts.InsecureRegistries,
-		PullSecrets: p.opts.PullSecrets, Policy: p.opts.SignaturePolicy, Credentials: p.ecr.For,
+		PullSecrets: p.opts.PullSecrets, Policy: p.opts.SignaturePolicy, Credentials: p.opts.Credentials,
 	})
 	if err != nil {
 		return err
@@ -151,7 +160,7 @@ func (p *Packager) with(ctx context.Context, spec PackageSpec, do func(*image.Im
 }
 
 // write is the whole way from an image to a zip.
-func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image, bootstrap []byte, w io.Writer) (pkg Package, err error) {
+func (p *Packager) write(ctx context.Context, spec Spec, img *image.Image, bootstrap []byte, w io.Writer) (pkg Package, err error) {
 	kept, err := p.cache()
 	if err != nil {
 		return Package{}, err
@@ -168,17 +177,17 @@ func (p *Packager) write(ctx context.Context, spec PackageSpec, img *image.Image
 	in := bundle.Package{Image: img.Digest, Bootstrap: bootstrap, Progress: spec.Progress, Cache: kept}
 	base, own := managed.Detect(flat.Tree, img.Config, img.Layers())
 	switch {
-	case own && spec.Type == PackageImage:
+	case own && spec.Type == Image:
 		return Package{}, fmt.Errorf("%w: it runs a handler on Lambda's own base: deploy it as a zip, or start it by a watchdog", bundle.ErrReserved)
 	case own:
 		pkg, err = writeManaged(ctx, w, flat, base, img, in)
-	case spec.Type == PackageImage:
+	case spec.Type == Image:
 		pkg, err = writeTop(ctx, w, flat, img, options, in)
-	case spec.Type == PackageLayers:
+	case spec.Type == Layers:
 		pkg, err = p.writeLayered(ctx, w, flat, spec, img, options, in)
 	default:
 		pkg, err = writeZip(ctx, w, flat, img, options, in)
-		if reason := needsImage(err); reason != nil && spec.Type == PackageAuto {
+		if reason := needsImage(err); reason != nil && spec.Type == Auto {
 			pkg, err = writeTop(ctx, w, flat, img, options, in)
 			pkg.Reason = reason.Error()
 		}
@@ -198,7 +207,7 @@ func writeZip(ctx context.Context, w io.Writer, flat *flatten.Result, img *image
 	if err != nil {
 		return Package{}, fmt.Errorf("write package: %w", err)
 	}
-	return Package{Type: PackageZip, Env: moved.Start.Env, Dir: moved.Start.Dir, LeftOut: moved.LeftOut, Summary: summary}, nil
+	return Package{Type: Zip, Env: moved.Start.Env, Dir: moved.Start.Dir, LeftOut: moved.LeftOut, Summary: summary}, nil
 }
 
 // settle writes down what was learnt and makes the cache small enough.
