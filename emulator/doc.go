@@ -1,4 +1,4 @@
-// Package emulator is an AWS Lambda of one machine, with the Secrets Manager and Parameter Store that its functions read: the APIs over AWS's own
-// wire protocols as an http.Handler, with every function run in sandboxes of its own. It keeps no credentials and verifies no signatures: bind it to
-// loopback.
+// Package emulator is the AWS of one machine: it opens the services, each a package below, and answers for all of them at one address, over AWS's own
+// wire protocols. What is here is what stands between them: requests told apart by service, faults on request, the data directory, and what one
+// service delivers to another. It keeps no credentials and verifies no signatures: bind it to loopback.
 package emulator

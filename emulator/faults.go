@@ -1,15 +1,13 @@
 package emulator
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/emulator/ecr"
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
+	"github.com/faas-lambda/faas-lambda/emulator/lambda"
 	"github.com/faas-lambda/faas-lambda/emulator/s3"
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
 )
@@ -29,50 +27,11 @@ func (s *Server) CallOf(r *http.Request) faults.Call {
 	case r.Header.Get("X-Amz-Target") != "" || service != "" && service != "lambda":
 		c.Operation = wire.Operation(r)
 	default:
-		key, target, _, ok := parseRoute(r.Method, r.URL.EscapedPath())
-		if !ok {
-			return c
-		}
-		c.Operation = operationOf(key, r.URL.Query())
-		if c.Operation == "" {
-			return c
-		}
-		c.Service = "lambda"
-		if c.Operation == "CreateFunction" {
-			target = createdName(r)
-		}
-		if ref, ok := parseRef(target, nameRegexp); ok && (key.resource == "functions" || key.resource == "tags") {
-			c.Function = ref.name
+		if c.Operation, c.Function = lambda.Call(r); c.Operation != "" {
+			c.Service = "lambda"
 		}
 	}
 	return c
-}
-
-// createdName is the name of the function that a request is to create, which is in its body. The body can still be read.
-func createdName(r *http.Request) string {
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxRequest)) // what is too large is refused later
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
-	var in struct{ FunctionName string }
-	if err != nil || json.Unmarshal(data, &in) != nil {
-		return ""
-	}
-	return in.FunctionName
-}
-
-// operationOf is AWS's name of the operation at a route; "" for what is none of Lambda's.
-func operationOf(key route, query map[string][]string) string {
-	has := func(name string) bool { _, ok := query[name]; return ok }
-	switch name := operationNames[key]; {
-	case name == "GetProvisionedConcurrencyConfig" && has("List"):
-		return "ListProvisionedConcurrencyConfigs"
-	case name == "ListLayers" && has("find"):
-		return "GetLayerVersionByArn"
-	default:
-		return name
-	}
 }
 
 // refuse words the error of a fault as the service does.
@@ -89,15 +48,11 @@ func refuse(w http.ResponseWriter, r *http.Request, c faults.Call, f faults.Refu
 	}
 	switch {
 	case c.Service == "registry":
-		writeJSON(w, status, map[string]any{"errors": []map[string]string{{"code": code, "message": f.Message}}})
+		ecr.Refuse(w, status, code, f.Message)
 	case c.Service == "s3":
 		s3.Refuse(w, r, status, code, f.Message)
 	case c.Service == "lambda" && r.Header.Get("X-Amz-Target") == "", c.Service == "":
-		refusal := &apiError{status: status, code: code, message: f.Message}
-		if f.Throttled {
-			refusal.reason = "CallerRateLimitExceeded"
-		}
-		writeError(w, refusal)
+		lambda.Refuse(w, status, code, f.Message, f.Throttled)
 	default:
 		wire.Fail(w, r, &wire.Error{Status: status, Code: code, Message: f.Message})
 	}
@@ -117,9 +72,4 @@ func registryOperation(r *http.Request) string {
 		}
 	}
 	return r.Method
-}
-
-// isRegistry tells requests of the image registry, which are not signed.
-func isRegistry(r *http.Request) bool {
-	return r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
+	"github.com/faas-lambda/faas-lambda/emulator/lambda/lambdatest"
 )
 
 // Every service refuses in its own protocol, as its SDK's client reads it; the operation alone says what a fault is for.
@@ -102,24 +103,24 @@ func TestStuckPending(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
 	id := h.faultByHTTP(`{"kind":"pending","function":"stuck"}`)
-	if _, err := h.client.CreateFunction(t.Context(), createInput("stuck", nil)); err != nil {
+	if _, err := h.Lambda.CreateFunction(t.Context(), lambdatest.CreateInput("stuck", nil)); err != nil {
 		t.Fatal(err)
 	}
-	h.deploy("other", nil)
+	h.Deploy("other", nil)
 	state := func() string {
-		out, err := h.client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("stuck")})
+		out, err := h.Lambda.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("stuck")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(out.State)
 	}
-	if got := state(); got != statePending {
+	if got := state(); got != "Pending" {
 		t.Errorf("state = %s", got)
 	}
 	if !h.Faults().Remove(id) {
 		t.Error("no such fault")
 	}
-	h.active("stuck")
+	h.Active("stuck")
 }
 
 // A call that is cut off afterwards has taken effect; one that is cut off before has not.
@@ -128,22 +129,12 @@ func TestCutOff(t *testing.T) {
 	h := start(t, Options{})
 	for _, after := range []string{"false", "true"} {
 		h.faultByHTTP(`{"kind":"cut","count":1,"service":"lambda","operation":"CreateFunction","function":"f","after":` + after + `}`)
-		if _, err := h.client.CreateFunction(t.Context(), createInput("f", nil)); err == nil {
+		if _, err := h.Lambda.CreateFunction(t.Context(), lambdatest.CreateInput("f", nil)); err == nil {
 			t.Error("no error")
 		}
-		_, err := h.client.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("f")})
+		_, err := h.Lambda.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("f")})
 		if (err == nil) != (after == "true") {
 			t.Errorf("after %s: %v", after, err)
-		}
-	}
-}
-
-// Each route has AWS's name, so that each can be asked to fail.
-func TestRoutesHaveNames(t *testing.T) {
-	s := &Server{}
-	for key := range s.routes() {
-		if operationNames[key] == "" && key.version != codePath {
-			t.Errorf("%v has no name", key)
 		}
 	}
 }

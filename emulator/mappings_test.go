@@ -9,12 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/faas-lambda/faas-lambda/emulator/lambda/lambdatest"
 )
 
 func (h *harness) sqs() *sqs.Client {
@@ -70,41 +73,22 @@ func (h *harness) mapQueue(function, queue string, change ...func(*lambda.Create
 	for _, c := range change {
 		c(in)
 	}
-	out, err := h.client.CreateEventSourceMapping(h.t.Context(), in)
+	out, err := h.Lambda.CreateEventSourceMapping(h.t.Context(), in)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if *out.State != mappingCreating {
+	if *out.State != "Creating" {
 		h.t.Errorf("created %s", *out.State)
 	}
-	h.mappingIs(out.UUID, mappingEnabled)
+	h.MappingIs(out.UUID, "Enabled")
 	return out.UUID
-}
-
-func (h *harness) mappingIs(id *string, state string) {
-	h.t.Helper()
-	waitFor(h.t, "a mapping that is "+state, func() bool {
-		out, err := h.client.GetEventSourceMapping(h.t.Context(), &lambda.GetEventSourceMappingInput{UUID: id})
-		return err == nil && *out.State == state
-	})
-}
-
-// events are the payloads that a function with PRINT has got.
-func (h *harness) events() []string {
-	var all []string
-	for line := range strings.Lines(h.log.String()) {
-		if _, payload, ok := strings.Cut(strings.TrimSpace(line), "got "); ok {
-			all = append(all, payload)
-		}
-	}
-	return all
 }
 
 // bodiesOf are the messages of the batches that came, each batch in brackets.
 func (h *harness) bodiesOf() string {
 	var out strings.Builder
-	for _, payload := range h.events() {
-		var e struct{ Records []queueRecord }
+	for _, payload := range h.Events() {
+		var e events.SQSEvent
 		if json.Unmarshal([]byte(payload), &e) != nil {
 			continue
 		}
@@ -117,16 +101,10 @@ func (h *harness) bodiesOf() string {
 	return out.String()
 }
 
-func printing() func(*lambda.CreateFunctionInput) {
-	return func(in *lambda.CreateFunctionInput) {
-		in.Environment = vars("PRINT", "1")
-	}
-}
-
 func TestQueueInvokes(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", printing())
+	h.Deploy("f", lambdatest.Printing())
 	url := h.queue("q", nil)
 	_, err := h.sqs().SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("hello"), MessageAttributes: map[string]sqstypes.MessageAttributeValue{
 		"kind": {DataType: aws.String("String"), StringValue: aws.String("a")},
@@ -135,16 +113,16 @@ func TestQueueInvokes(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.mapQueue("f", "q")
-	waitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
-	var e struct{ Records []queueRecord }
-	if err := json.Unmarshal([]byte(h.events()[0]), &e); err != nil || len(e.Records) != 1 {
-		t.Fatalf("events %v, %v", h.events(), err)
+	lambdatest.WaitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
+	var e events.SQSEvent
+	if err := json.Unmarshal([]byte(h.Events()[0]), &e); err != nil || len(e.Records) != 1 {
+		t.Fatalf("events %v, %v", h.Events(), err)
 	}
 	r := e.Records[0]
-	kind, _ := r.MessageAttributes["kind"].(map[string]any)
-	if r.Body != "hello" || r.MD5OfBody != "5d41402abc4b2a76b9719d911017c592" || r.EventSource != "aws:sqs" || r.EventSourceARN != queuePrefix+"q" || r.AWSRegion != "us-east-1" ||
-		r.ReceiptHandle == "" || r.Attributes["ApproximateReceiveCount"] != "1" || kind["stringValue"] != "a" || kind["dataType"] != "String" {
-		t.Errorf("record %s", h.events()[0])
+	kind := r.MessageAttributes["kind"]
+	if r.Body != "hello" || r.Md5OfBody != "5d41402abc4b2a76b9719d911017c592" || r.EventSource != "aws:sqs" || r.EventSourceARN != queuePrefix+"q" || r.AWSRegion != "us-east-1" ||
+		r.ReceiptHandle == "" || r.Attributes["ApproximateReceiveCount"] != "1" || *kind.StringValue != "a" || kind.DataType != "String" {
+		t.Errorf("record %s", h.Events()[0])
 	}
 }
 
@@ -152,7 +130,7 @@ func TestQueueInvokes(t *testing.T) {
 func TestBatchesFillUp(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", printing())
+	h.Deploy("f", lambdatest.Printing())
 	url := h.queue("q", nil)
 	for i := range 24 {
 		h.sendTo(url, fmt.Sprint(i))
@@ -161,8 +139,8 @@ func TestBatchesFillUp(t *testing.T) {
 		in.BatchSize, in.MaximumBatchingWindowInSeconds = aws.Int32(12), aws.Int32(300)
 		in.ScalingConfig = &types.ScalingConfig{MaximumConcurrency: aws.Int32(2)}
 	})
-	waitFor(t, "all messages", func() bool { return h.count(url) == "0+0" })
-	for _, payload := range h.events() {
+	lambdatest.WaitFor(t, "all messages", func() bool { return h.count(url) == "0+0" })
+	for _, payload := range h.Events() {
 		if n := strings.Count(payload, `"messageId"`); n != 12 {
 			t.Errorf("a batch of %d", n)
 		}
@@ -199,7 +177,7 @@ func (h *harness) pass(c *byHand, url *string) {
 func TestOrderIsKept(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", printing())
+	h.Deploy("f", lambdatest.Printing())
 	url := h.queue("q.fifo", map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "true"})
 	h.mapQueue("f", "q.fifo", func(in *lambda.CreateEventSourceMappingInput) { in.BatchSize = aws.Int32(1) })
 	for i := range 4 {
@@ -210,7 +188,7 @@ func TestOrderIsKept(t *testing.T) {
 			}
 		}
 	}
-	waitFor(t, "all messages", func() bool { return h.count(url) == "0+0" })
+	lambdatest.WaitFor(t, "all messages", func() bool { return h.count(url) == "0+0" })
 	got := h.bodiesOf()
 	for _, group := range []string{"a", "b"} {
 		at := -1
@@ -229,31 +207,18 @@ func TestPartialAnswers(t *testing.T) {
 	t.Parallel()
 	clock := &byHand{now: time.Now()}
 	h := start(t, Options{clock: clock})
-	h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment = vars("PARTIAL", "bad") })
+	h.Deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment = lambdatest.Vars("PARTIAL", "bad") })
 	dead := h.queue("dead", nil)
 	url := h.queue("q", map[string]string{"VisibilityTimeout": "600", "RedrivePolicy": `{"deadLetterTargetArn":"` + queuePrefix + `dead","maxReceiveCount":1}`})
 	h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) {
 		in.FunctionResponseTypes = []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures}
 	})
 	h.sendTo(url, "good", "bad", "fine")
-	waitFor(t, "the good messages to be done with", func() bool { return h.count(url) == "0+1" })
+	lambdatest.WaitFor(t, "the good messages to be done with", func() bool { return h.count(url) == "0+1" })
 	h.pass(clock, url)
-	waitFor(t, "the bad message among the dead letters", func() bool { return h.count(url) == "0+0" && h.count(dead) == "1+0" })
+	lambdatest.WaitFor(t, "the bad message among the dead letters", func() bool { return h.count(url) == "0+0" && h.count(dead) == "1+0" })
 	if m := h.receive(dead); *m.Body != "bad" {
 		t.Errorf("dead letter %s", *m.Body)
-	}
-}
-
-func TestSucceeded(t *testing.T) {
-	t.Parallel()
-	batch := []queueMessage{{ID: "a"}, {ID: "b"}}
-	for answer, want := range map[string]int{
-		``: 2, `null`: 2, `{}`: 2, `{"batchItemFailures":[]}`: 2, `{"batchItemFailures":null}`: 2, `{"batchItemFailures":[{"itemIdentifier":"a"}]}`: 1,
-		`{"batchItemFailures":[{"itemIdentifier":""}]}`: 0, `{"batchItemFailures":[{}]}`: 0, `{"batchItemFailures":[{"itemIdentifier":"c"}]}`: 0, `"text"`: 0, `no`: 0,
-	} {
-		if got := len(succeeded(batch, []byte(answer))); got != want {
-			t.Errorf("%s: %d are done, want %d", answer, got, want)
-		}
 	}
 }
 
@@ -262,16 +227,16 @@ func TestFailedBatchComesAgain(t *testing.T) {
 	t.Parallel()
 	clock := &byHand{now: time.Now()}
 	h := start(t, Options{clock: clock})
-	h.deploy("f", func(in *lambda.CreateFunctionInput) {
-		in.Environment = vars("FAIL", `"ApproximateReceiveCount":"1"`)
+	h.Deploy("f", func(in *lambda.CreateFunctionInput) {
+		in.Environment = lambdatest.Vars("FAIL", `"ApproximateReceiveCount":"1"`)
 		in.Environment.Variables["PRINT"] = "1"
 	})
 	url := h.queue("q", map[string]string{"VisibilityTimeout": "600"})
 	h.mapQueue("f", "q")
 	h.sendTo(url, "x")
-	waitFor(t, "the first attempt", func() bool { return h.bodiesOf() == "[x]" })
+	lambdatest.WaitFor(t, "the first attempt", func() bool { return h.bodiesOf() == "[x]" })
 	h.pass(clock, url)
-	waitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
+	lambdatest.WaitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
 	if got := h.bodiesOf(); got != "[x][x]" {
 		t.Errorf("batches %s", got)
 	}
@@ -280,13 +245,13 @@ func TestFailedBatchComesAgain(t *testing.T) {
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", printing())
+	h.Deploy("f", lambdatest.Printing())
 	url := h.queue("q", nil)
 	h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) {
 		in.FilterCriteria = &types.FilterCriteria{Filters: []types.Filter{{Pattern: aws.String(`{"body":{"kind":["a"]}}`)}, {Pattern: aws.String(`{"body":[{"prefix":"raw"}]}`)}}}
 	})
 	h.sendTo(url, `{"kind":"b"}`, "text", `{"kind":"a"}`, "raw text")
-	waitFor(t, "all messages to be done with", func() bool { return h.count(url) == "0+0" })
+	lambdatest.WaitFor(t, "all messages to be done with", func() bool { return h.count(url) == "0+0" })
 	if got := h.bodiesOf(); strings.Count(got, "kind") != 1 || !strings.Contains(got, `{"kind":"a"}`) || !strings.Contains(got, "raw text") || strings.Contains(got, "[text") {
 		t.Errorf("batches %s", got)
 	}
@@ -296,71 +261,39 @@ func TestFilters(t *testing.T) {
 func TestMappingIsSwitched(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", printing())
-	if err := h.reserve("f", 0); err != nil {
+	h.Deploy("f", lambdatest.Printing())
+	if err := h.Reserve("f", 0); err != nil {
 		t.Fatal(err)
 	}
 	url := h.queue("q", map[string]string{"VisibilityTimeout": "600"})
 	id := h.mapQueue("f", "q")
 	h.sendTo(url, "x")
-	waitFor(t, "the message in flight", func() bool { return h.count(url) == "0+1" })
+	lambdatest.WaitFor(t, "the message in flight", func() bool { return h.count(url) == "0+1" })
 	update := func(enabled bool, state string) {
 		t.Helper()
-		out, err := h.client.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: &enabled, BatchSize: aws.Int32(3)})
+		out, err := h.Lambda.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: &enabled, BatchSize: aws.Int32(3)})
 		if err != nil || *out.State != state || *out.BatchSize != 3 {
 			t.Fatalf("updated %+v, %v", out, err)
 		}
 	}
-	update(false, mappingDisabling)
-	h.mappingIs(id, mappingDisabled)
+	update(false, "Disabling")
+	h.MappingIs(id, "Disabled")
 	if got := h.count(url); got != "1+0" {
 		t.Errorf("%s messages", got)
 	}
-	if err := h.reserve("f", 5); err != nil {
+	if err := h.Reserve("f", 5); err != nil {
 		t.Fatal(err)
 	}
-	update(true, mappingEnabling)
-	h.mappingIs(id, mappingEnabled)
-	waitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
-}
-
-// What is being changed cannot be changed.
-func TestMappingInUse(t *testing.T) {
-	t.Parallel()
-	h := start(t, Options{})
-	h.deploy("f", nil)
-	h.queue("q", nil)
-	settle := make(chan struct{})
-	h.beforeMapping = func() {
-		select {
-		case <-settle:
-		case <-h.ctx.Done():
-		}
-	}
-	out, err := h.client.CreateEventSourceMapping(t.Context(), &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("f"), EventSourceArn: aws.String(queuePrefix + "q")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	remove := func() error {
-		_, err := h.client.DeleteEventSourceMapping(t.Context(), &lambda.DeleteEventSourceMappingInput{UUID: out.UUID})
-		return err
-	}
-	wantError(t, remove(), "ResourceInUseException", "in use")
-	_, err = h.client.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: out.UUID})
-	wantError(t, err, "ResourceInUseException", "in use")
-	close(settle)
-	h.mappingIs(out.UUID, mappingEnabled)
-	if err := remove(); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, "the mapping to be gone", func() bool { return strings.Contains(fmt.Sprint(remove()), "ResourceNotFoundException") })
+	update(true, "Enabling")
+	h.MappingIs(id, "Enabled")
+	lambdatest.WaitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
 }
 
 // The words are recorded from the real service, but for queues.
 func TestMappingErrors(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", nil)
+	h.Deploy("f", nil)
 	h.queue("q", nil)
 	h.queue("short", map[string]string{"VisibilityTimeout": "5"})
 	h.queue("q.fifo", map[string]string{"FifoQueue": "true"})
@@ -402,101 +335,28 @@ func TestMappingErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := &input{FunctionName: aws.String("f"), EventSourceArn: aws.String(queuePrefix + "q")}
 			c.change(in)
-			_, err := h.client.CreateEventSourceMapping(t.Context(), in)
-			wantError(t, err, c.code, c.message)
+			_, err := h.Lambda.CreateEventSourceMapping(t.Context(), in)
+			lambdatest.WantError(t, err, c.code, c.message)
 		})
 	}
 	id := aws.String("00000000-0000-0000-0000-000000000000")
-	_, err := h.client.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: id})
-	wantError(t, err, "ResourceNotFoundException", "The resource you requested does not exist.")
-}
-
-// Streams and topics are mapped, described and changed, with the members that AWS tells of each.
-func TestOtherSources(t *testing.T) {
-	t.Parallel()
-	h := start(t, Options{})
-	h.deploy("f", nil)
-	type input = lambda.CreateEventSourceMappingInput
-	for name, c := range map[string]struct {
-		change func(*input)
-		check  func(*lambda.GetEventSourceMappingOutput) bool
-	}{
-		"dynamodb": {func(in *input) {
-			in.EventSourceArn, in.StartingPosition = aws.String("arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/1"), "TRIM_HORIZON"
-			in.MaximumRetryAttempts = aws.Int32(1)
-		}, func(out *lambda.GetEventSourceMappingOutput) bool {
-			return *out.BatchSize == 100 && *out.MaximumRetryAttempts == 1 && *out.MaximumRecordAgeInSeconds == -1 && *out.ParallelizationFactor == 1 &&
-				*out.LastProcessingResult == noRecords && *out.StateTransitionReason == "User action" && out.DestinationConfig.OnFailure != nil && out.StartingPosition == "TRIM_HORIZON"
-		}},
-		"kinesis": {func(in *input) {
-			in.EventSourceArn, in.StartingPosition = aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s"), "LATEST"
-		}, func(out *lambda.GetEventSourceMappingOutput) bool {
-			return out.EventSourceMappingArn != nil && *out.TumblingWindowInSeconds == 0
-		}},
-		"msk": {func(in *input) {
-			in.EventSourceArn, in.StartingPosition, in.Topics = aws.String("arn:aws:kafka:us-east-1:000000000000:cluster/c/1"), "LATEST", []string{"t"}
-		}, func(out *lambda.GetEventSourceMappingOutput) bool {
-			return *out.AmazonManagedKafkaEventSourceConfig.ConsumerGroupId == *out.UUID && out.Topics[0] == "t"
-		}},
-		"kafka": {func(in *input) {
-			in.StartingPosition, in.Topics = "LATEST", []string{"t"}
-			in.SelfManagedEventSource = &types.SelfManagedEventSource{Endpoints: map[string][]string{"KAFKA_BOOTSTRAP_SERVERS": {"kafka:1000"}}}
-			in.SourceAccessConfigurations = []types.SourceAccessConfiguration{{Type: "BASIC_AUTH", URI: aws.String("arn:aws:secretsmanager:us-east-1:000000000000:secret:s")}}
-			in.SelfManagedKafkaEventSourceConfig = &types.SelfManagedKafkaEventSourceConfig{ConsumerGroupId: aws.String("mine")}
-		}, func(out *lambda.GetEventSourceMappingOutput) bool {
-			return *out.SelfManagedKafkaEventSourceConfig.ConsumerGroupId == "mine" && out.SelfManagedEventSource.Endpoints["KAFKA_BOOTSTRAP_SERVERS"][0] == "kafka:1000" && out.EventSourceArn == nil
-		}},
-	} {
-		in := &input{FunctionName: aws.String("f")}
-		c.change(in)
-		made, err := h.client.CreateEventSourceMapping(t.Context(), in)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		h.mappingIs(made.UUID, mappingEnabled)
-		out, err := h.client.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: made.UUID})
-		if err != nil || !c.check(out) {
-			t.Errorf("%s: %+v, %v", name, out, err)
-		}
-		if _, err := h.client.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: made.UUID, BatchSize: aws.Int32(7)}); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, "the change", func() bool {
-			out, err := h.client.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: made.UUID})
-			return err == nil && *out.State == mappingEnabled && *out.BatchSize == 7
-		})
-	}
-	var all []string
-	pages := lambda.NewListEventSourceMappingsPaginator(h.client, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String("f"), MaxItems: aws.Int32(3)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range page.EventSourceMappings {
-			all = append(all, *m.UUID)
-		}
-	}
-	if len(all) != 4 {
-		t.Errorf("listed %v", all)
-	}
-	_, err := h.client.ListEventSourceMappings(t.Context(), &lambda.ListEventSourceMappingsInput{FunctionName: aws.String("none")})
-	wantError(t, err, "ResourceNotFoundException", "Function not found")
+	_, err := h.Lambda.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: id})
+	lambdatest.WantError(t, err, "ResourceNotFoundException", "The resource you requested does not exist.")
 }
 
 func TestMappingsOutliveTheProgram(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	h := start(t, Options{DataDir: dir})
-	h.deploy("f", printing())
+	h.Deploy("f", lambdatest.Printing())
 	h.queue("q", nil)
 	id := h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) { in.Tags = map[string]string{"k": "v"} })
 	h.stop()
 	h = start(t, Options{DataDir: dir})
 	url := h.url(t.Context(), "q")
 	h.sendTo(url, "after")
-	waitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" && len(h.events()) == 1 })
-	tags, err := h.client.ListTags(t.Context(), &lambda.ListTagsInput{Resource: aws.String(h.mappingARN(*id))})
+	lambdatest.WaitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" && len(h.Events()) == 1 })
+	tags, err := h.Lambda.ListTags(t.Context(), &lambda.ListTagsInput{Resource: aws.String("arn:aws:lambda:us-east-1:000000000000:event-source-mapping:" + *id)})
 	if err != nil || tags.Tags["k"] != "v" {
 		t.Errorf("tags %v, %v", tags, err)
 	}

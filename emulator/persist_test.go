@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,142 +13,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/faas-lambda/faas-lambda/emulator/lambda/lambdatest"
 )
-
-func TestRestart(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	h := start(t, Options{DataDir: dir})
-	h.deploy("f", func(in *lambda.CreateFunctionInput) {
-		in.Tags = map[string]string{"k": "v"}
-		in.Environment = vars("AA", "b")
-	})
-	if err := h.reserve("f", 7); err != nil {
-		t.Fatal(err)
-	}
-	before, err := h.client.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("f")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := New(Options{DataDir: dir}); err == nil || !strings.Contains(err.Error(), "another program uses it") {
-		t.Errorf("second program: %v", err)
-	}
-	h.stop()
-	h = start(t, Options{DataDir: dir})
-	after, err := h.client.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("f")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *after.Configuration.RevisionId != *before.Configuration.RevisionId || after.Tags["k"] != "v" || *after.Concurrency.ReservedConcurrentExecutions != 7 {
-		t.Errorf("after = %+v %v", after.Configuration, after.Tags)
-	}
-	if got := string(h.invoke("f", `{"Do":"sh","Text":"echo $AA"}`).Payload); got != "b" {
-		t.Errorf("answer = %q", got)
-	}
-}
-
-// What a killed program left in the middle is finished or removed by the next.
-func TestResume(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	h := start(t, Options{DataDir: dir})
-	h.deploy("f", nil)
-	h.deploy("g", nil)
-	h.stop()
-	record := filepath.Join(dir, "functions", "f.json")
-	data, err := os.ReadFile(record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data = bytes.ReplaceAll(data, []byte(`"LastUpdateStatus": "Successful"`), []byte(`"LastUpdateStatus": "InProgress"`))
-	stale := []string{
-		filepath.Join(dir, "functions", ".new-1"), filepath.Join(dir, "code", ".new-2"), filepath.Join(dir, "code", strings.Repeat("0", 64)+".zip"),
-		filepath.Join(dir, "sandboxes", "sandbox-3"),
-	}
-	err = os.WriteFile(record, data, 0o644)
-	for _, path := range stale {
-		err = errors.Join(err, os.WriteFile(path, []byte("half"), 0o644))
-	}
-	unpacked, globErr := filepath.Glob(filepath.Join(dir, "code", "[0-9a-f]*[0-9a-f]"))
-	if err := errors.Join(err, globErr); err != nil || len(unpacked) != 1 {
-		t.Fatal(unpacked, err)
-	}
-	if err := os.RemoveAll(unpacked[0]); err != nil { // the cache may be removed at any time
-		t.Fatal(err)
-	}
-	h = start(t, Options{DataDir: dir})
-	h.updated("f")
-	h.invoke("f", "{}")
-	h.invoke("g", "{}")
-	for _, path := range stale {
-		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-}
-
-func TestCodeIsSwept(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	h := start(t, Options{DataDir: dir})
-	h.deploy("f", nil)
-	h.invoke("f", "{}")
-	other := zipOf(t, map[string][]byte{"bootstrap": runtimeProgram, "more": []byte("x")})
-	out, err := h.client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("f"), ZipFile: other, DryRun: true})
-	if err != nil || *out.CodeSha256 != codeSha256(zipHash(other)) || out.LastUpdateStatus != "Successful" {
-		t.Fatalf("dry run = %+v, %v", out, err)
-	}
-	_, err = h.client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("f"), ZipFile: other, RevisionId: aws.String("wrong")})
-	wantError(t, err, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
-	_, err = h.client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("f"), ZipFile: []byte("no zip")})
-	wantError(t, err, "InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try to upload again.")
-	if _, err := h.client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("f"), ZipFile: other}); err != nil {
-		t.Fatal(err)
-	}
-	h.updated("f")
-	if got := string(h.invoke("f", `{"Do":"sh","Text":"ls"}`).Payload); got != "bootstrap\nmore" {
-		t.Errorf("answer = %q", got)
-	}
-	waitFor(t, "old code removed", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "code", zipHash(packed())))
-		return errors.Is(err, os.ErrNotExist)
-	})
-}
-
-// A zip whose directory is good and whose data are not fails later: creation for good, an update leaves the function as it was.
-func TestBrokenData(t *testing.T) {
-	t.Parallel()
-	h := start(t, Options{})
-	broken := bytes.Clone(zipOf(t, map[string][]byte{"bootstrap": bytes.Repeat([]byte("some text "), 1000)}))
-	broken[60] ^= 0xff
-	in := createInput("bad", nil)
-	in.Code = zipCode(broken)
-	if _, err := h.client.CreateFunction(t.Context(), in); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, "failed", func() bool {
-		out, err := h.client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("bad")})
-		return err == nil && out.State == "Failed" && out.StateReasonCode == "InvalidZipFileException" && aws.ToString(out.StateReason) != ""
-	})
-	_, err := h.tryInvoke(t.Context(), "bad", "{}")
-	wantError(t, err, "ResourceConflictException", "following state: Failed")
-	h.deploy("good", nil)
-	if _, err := h.client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("good"), ZipFile: broken}); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, "failed", func() bool {
-		out, err := h.client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("good")})
-		return err == nil && out.State == "Active" && out.LastUpdateStatus == "Failed" && *out.CodeSha256 == codeSha256(zipHash(packed()))
-	})
-	h.invoke("good", "{}")
-	if _, err := h.client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("bad"), ZipFile: packed()}); err != nil {
-		t.Fatal(err)
-	}
-	h.active("bad")
-	h.invoke("bad", "{}")
-}
 
 const childVariable = "EMULATOR_TEST_CHILD"
 
@@ -189,11 +57,11 @@ func TestKilled(t *testing.T) {
 		if err != nil || !strings.HasPrefix(url, "http") {
 			t.Fatalf("child: %q, %v", url, err)
 		}
-		h := &harness{t: t, client: clientFor(strings.TrimSpace(url))}
+		h := lambdatest.New(t, strings.TrimSpace(url))
 		if round == 0 {
-			h.deploy("f", func(in *lambda.CreateFunctionInput) { in.Code = zipCode(packed()) }) // the child has not built it
+			h.Deploy("f", func(in *lambda.CreateFunctionInput) { in.Code = &types.FunctionCode{ZipFile: lambdatest.Packed()} }) // the child has not built it
 		}
-		if got := string(h.invoke("f", `{"Do":"leave"}`).Payload); got != "left" {
+		if got := string(h.Invoke("f", `{"Do":"leave"}`).Payload); got != "left" {
 			t.Errorf("answer = %s", got)
 		}
 		sandboxes := sandboxesOf(t, cmd.Process.Pid)
@@ -207,7 +75,7 @@ func TestKilled(t *testing.T) {
 		if err := stdin.Close(); err != nil {
 			t.Log(err)
 		}
-		waitFor(t, "no process left", func() bool {
+		lambdatest.WaitFor(t, "no process left", func() bool {
 			for _, pid := range sandboxes {
 				if syscall.Kill(pid, 0) == nil {
 					return false

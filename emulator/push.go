@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/emulator/events"
+	"github.com/faas-lambda/faas-lambda/emulator/sns"
+	"github.com/faas-lambda/faas-lambda/emulator/sqs"
 )
 
 // pushed is an event that a service sends by itself.
@@ -18,28 +20,25 @@ type pushed struct {
 // push delivers an event to a function, if its policy lets the service invoke it on behalf of the source, or to a queue or topic, whose policies
 // nobody asks.
 func (s *Server) push(p pushed) error {
-	if !strings.HasPrefix(p.to, "arn:aws:lambda:") {
-		return s.send(p.to, string(p.payload), nil)
+	switch {
+	case strings.HasPrefix(p.to, "arn:aws:sqs:"):
+		return s.services.queues.Send(p.to, string(p.payload), nil, "", "")
+	case strings.HasPrefix(p.to, "arn:aws:sns:"):
+		return s.services.topics.Publish(p.to, string(p.payload), nil)
+	case !strings.HasPrefix(p.to, "arn:aws:lambda:"):
+		return fmt.Errorf("the embedded AWS does not deliver to %s", p.to)
 	}
-	if err := s.invites(p.to, p.service, p.source); err != nil {
+	if err := s.services.lambda.Invites(p.to, p.service, p.source); err != nil {
 		return err
 	}
-	return s.invokeLater(p.to, p.payload)
+	return s.services.lambda.InvokeLater(p.to, p.payload)
 }
 
-// invites says why a function's policy does not let a service invoke it.
-func (s *Server) invites(function, service, source string) error {
-	q, ok := parseRef(function, nameRegexp)
-	if !ok {
-		return fmt.Errorf("%s is no function", function)
+// dropped warns of what could not be delivered.
+func (s *Server) dropped(to string, err error) {
+	if err != nil && s.ctx.Err() == nil {
+		s.opts.Logger.Warn("event was dropped", "destination", to, "error", err)
 	}
-	ask := asking{action: invokeAction, service: service, context: map[string]string{
-		strings.ToLower(sourceARNKey): source, strings.ToLower(sourceAccountKey): s.opts.Account,
-	}}
-	if !s.attachedTo(q).Policy.permits(ask) {
-		return fmt.Errorf("the policy of %s does not let %s invoke it on behalf of %s", function, service, source)
-	}
-	return nil
 }
 
 // notifyOf delivers an event of a bucket.
@@ -58,11 +57,26 @@ func (s *Server) deliverEvent(d events.Delivery) error {
 func (s *Server) takes(bucket, destination string) bool {
 	switch {
 	case strings.HasPrefix(destination, "arn:aws:lambda:"):
-		q, ok := parseRef(destination, nameRegexp)
-		return ok && s.invocable(q) == nil && s.invites(destination, "s3.amazonaws.com", "arn:aws:s3:::"+bucket) == nil
+		return s.services.lambda.Takes(destination, "s3.amazonaws.com", "arn:aws:s3:::"+bucket)
 	case strings.HasPrefix(destination, "arn:aws:sqs:"):
-		_, _, err := s.hooks.queues.Visibility(destination)
+		_, _, err := s.services.queues.Visibility(destination)
 		return err == nil
 	}
 	return true
+}
+
+// deliver gives a topic's message to a subscriber.
+func (s *Server) deliver(d sns.Delivery) error {
+	var err error
+	if d.Protocol == "sqs" {
+		values := map[string]sqs.Value{}
+		for name, v := range d.Attributes {
+			values[name] = sqs.Value{DataType: v.DataType, Text: v.StringValue, Binary: v.BinaryValue}
+		}
+		err = s.services.queues.Send(d.Endpoint, string(d.Payload), values, "", "")
+	} else {
+		err = s.push(pushed{service: "sns.amazonaws.com", source: d.Topic, to: d.Endpoint, payload: d.Payload})
+	}
+	s.dropped(d.Endpoint, err)
+	return err
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/faas-lambda/faas-lambda/emulator/lambda/lambdatest"
 )
 
 // leap is a clock that jumps to whatever time is waited for, once.
@@ -48,25 +50,25 @@ func (h *harness) eventBridge() *eventbridge.Client {
 func TestScheduleInvokes(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{clock: &leap{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}})
-	h.deploy("f", printing())
+	h.Deploy("f", lambdatest.Printing())
 	rule := aws.String("r")
-	in := permissionFor("events", "events.amazonaws.com")
+	in := lambdatest.Permission("events", "events.amazonaws.com")
 	in.SourceArn = aws.String("arn:aws:events:us-east-1:000000000000:rule/r")
-	if _, err := h.client.AddPermission(t.Context(), in); err != nil {
+	if _, err := h.Lambda.AddPermission(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	// Switched off until it has a target: the clock jumps once.
 	if _, err := h.eventBridge().PutRule(t.Context(), &eventbridge.PutRuleInput{Name: rule, ScheduleExpression: aws.String("rate(1 day)"), State: ebtypes.RuleStateDisabled}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.eventBridge().PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: rule, Targets: []ebtypes.Target{{Id: aws.String("x"), Arn: aws.String(h.arn("f"))}}}); err != nil {
+	if _, err := h.eventBridge().PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: rule, Targets: []ebtypes.Target{{Id: aws.String("x"), Arn: aws.String(lambdatest.ARN + "f")}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.eventBridge().EnableRule(t.Context(), &eventbridge.EnableRuleInput{Name: rule}); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the event", func() bool { return len(h.events()) > 0 })
-	if e := h.events()[0]; !strings.Contains(e, `"detail-type":"Scheduled Event"`) || !strings.Contains(e, `"time":"2026-01-03T03:04:05Z"`) {
+	lambdatest.WaitFor(t, "the event", func() bool { return len(h.Events()) > 0 })
+	if e := h.Events()[0]; !strings.Contains(e, `"detail-type":"Scheduled Event"`) || !strings.Contains(e, `"time":"2026-01-03T03:04:05Z"`) {
 		t.Errorf("event %s", e)
 	}
 }
@@ -75,7 +77,7 @@ func TestScheduleInvokes(t *testing.T) {
 func TestEventBusAsDestination(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", nil)
+	h.Deploy("f", nil)
 	heard := h.queue("heard", nil)
 	rule := aws.String("r")
 	if _, err := h.eventBridge().PutRule(t.Context(), &eventbridge.PutRuleInput{Name: rule, EventPattern: aws.String(`{"source":["lambda"],"detail":{"requestContext":{"condition":["Success"]}}}`)}); err != nil {
@@ -84,13 +86,13 @@ func TestEventBusAsDestination(t *testing.T) {
 	if _, err := h.eventBridge().PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: rule, Targets: []ebtypes.Target{{Id: aws.String("x"), Arn: aws.String(queuePrefix + "heard")}}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := h.client.PutFunctionEventInvokeConfig(t.Context(), &lambda.PutFunctionEventInvokeConfigInput{FunctionName: aws.String("f"), DestinationConfig: &types.DestinationConfig{
+	_, err := h.Lambda.PutFunctionEventInvokeConfig(t.Context(), &lambda.PutFunctionEventInvokeConfigInput{FunctionName: aws.String("f"), DestinationConfig: &types.DestinationConfig{
 		OnSuccess: &types.OnSuccess{Destination: aws.String("arn:aws:events:us-east-1:000000000000:event-bus/default")},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.later("f", `{"a":1}`)
+	h.Later("f", `{"a":1}`)
 	if m := h.receive(heard); !strings.Contains(*m.Body, "Lambda Function Invocation Result - Success") || !strings.Contains(*m.Body, `"requestPayload":{"a":1}`) {
 		t.Errorf("heard %s", *m.Body)
 	}
@@ -100,7 +102,7 @@ func TestEventBusAsDestination(t *testing.T) {
 func TestBucketInvokes(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.deploy("f", printing())
+	h.Deploy("f", lambdatest.Printing())
 	client := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, RetryMaxAttempts: 1, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 	bucket := aws.String("uploads")
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
@@ -109,7 +111,7 @@ func TestBucketInvokes(t *testing.T) {
 	notify := func(skip bool) error {
 		_, err := client.PutBucketNotificationConfiguration(t.Context(), &s3.PutBucketNotificationConfigurationInput{
 			Bucket: bucket, SkipDestinationValidation: &skip, NotificationConfiguration: &s3types.NotificationConfiguration{
-				LambdaFunctionConfigurations: []s3types.LambdaFunctionConfiguration{{LambdaFunctionArn: aws.String(h.arn("f")), Events: []s3types.Event{"s3:ObjectCreated:*"}}},
+				LambdaFunctionConfigurations: []s3types.LambdaFunctionConfiguration{{LambdaFunctionArn: aws.String(lambdatest.ARN + "f"), Events: []s3types.Event{"s3:ObjectCreated:*"}}},
 			},
 		})
 		return err
@@ -120,22 +122,22 @@ func TestBucketInvokes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantError(t, notify(false), "InvalidArgument", "Unable to validate the following destination configurations")
+	lambdatest.WantError(t, notify(false), "InvalidArgument", "Unable to validate the following destination configurations")
 	if err := notify(true); err != nil {
 		t.Fatal(err)
 	}
 	put("dropped")
-	in := permissionFor("s3", "s3.amazonaws.com")
+	in := lambdatest.Permission("s3", "s3.amazonaws.com")
 	in.SourceArn, in.SourceAccount = aws.String("arn:aws:s3:::uploads"), aws.String("000000000000")
-	if _, err := h.client.AddPermission(t.Context(), in); err != nil {
+	if _, err := h.Lambda.AddPermission(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	if err := notify(false); err != nil {
 		t.Fatal(err)
 	}
 	put("heard")
-	waitFor(t, "the event", func() bool { return len(h.events()) > 0 })
-	if e := h.events(); len(e) != 1 || !strings.Contains(e[0], `"key":"heard"`) {
+	lambdatest.WaitFor(t, "the event", func() bool { return len(h.Events()) > 0 })
+	if e := h.Events(); len(e) != 1 || !strings.Contains(e[0], `"key":"heard"`) {
 		t.Errorf("events %v", e)
 	}
 }

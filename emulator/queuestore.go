@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/faas-lambda/faas-lambda/emulator/lambda"
 	"github.com/faas-lambda/faas-lambda/emulator/sqs"
 )
 
@@ -15,20 +16,20 @@ type queueStore struct{ store *sqs.Store }
 // theirQueue words an error of SQS's store as hooks do.
 func theirQueue(err error) error {
 	if errors.Is(err, sqs.ErrNoQueue) {
-		return errNoQueue
+		return lambda.ErrNoQueue
 	}
 	return err
 }
 
-func (q queueStore) Receive(done <-chan struct{}, queue string, limit int, wait time.Duration) ([]queueMessage, error) {
+func (q queueStore) Receive(done <-chan struct{}, queue string, limit int, wait time.Duration) ([]lambda.Message, error) {
 	messages, err := q.store.Receive(done, queue, limit, wait)
-	var out []queueMessage
+	var out []lambda.Message
 	for _, m := range messages {
 		custom := map[string]any{}
 		for name, v := range m.Custom {
 			custom[name] = eventAttribute(v)
 		}
-		out = append(out, queueMessage{ID: m.ID, Receipt: m.Receipt, Body: m.Body, MD5: m.MD5, Attributes: m.Attributes, Custom: custom})
+		out = append(out, lambda.Message{ID: m.ID, Receipt: m.Receipt, Body: m.Body, MD5: m.MD5, Attributes: m.Attributes, Custom: custom})
 	}
 	return out, theirQueue(err)
 }

@@ -3,16 +3,10 @@ package emulator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/faas-lambda/faas-lambda/emulator/events"
 	"github.com/faas-lambda/faas-lambda/emulator/faults"
@@ -21,7 +15,7 @@ import (
 
 // Options configure an emulator. The zero value works.
 type Options struct {
-	// DataDir holds functions across restarts; one emulator at a time may use it. Empty means a temporary directory that Close removes.
+	// DataDir holds everything across restarts; one emulator at a time may use it. Empty means a temporary directory that Close removes.
 	DataDir string
 	// Region of every ARN; us-east-1 by default.
 	Region string
@@ -44,37 +38,13 @@ type Options struct {
 // Server is the emulated AWS. Its methods may be called at the same time.
 type Server struct {
 	opts     Options
-	store    *store
-	host     *sandbox.Host
-	fleet    *fleet
-	hooks    hooks
+	dir      *directory
 	services services
 	faults   faults.Set
-	output   *output
-	handler  http.Handler // what functions reach inside their sandboxes; the server itself but for tests
-
-	operations map[route]operation
-	calls      map[string]call // by X-Amz-Target
 
 	ctx    context.Context    // the life of everything that goes on without a request; ended by Close
 	cancel context.CancelFunc // ends ctx
 	work   sync.WaitGroup     // goroutines under ctx
-	workMu sync.Mutex         // guards closed, and that nothing is added to work after it
-	closed bool
-
-	mu        sync.Mutex // guards functions and what they point to
-	functions map[string]*function
-	layers    layers
-	signing   *documents[signingConfig] // by ARN
-	urls      urls
-	mappings  mappings
-
-	waiting       atomic.Int64 // asynchronous invocations not done yet
-	initTimeout   time.Duration
-	answerGrace   time.Duration
-	retryDelays   []delay // between the attempts of an asynchronous invocation
-	beforeSettle  func()  // for tests: holds up the end of creations and updates; nil for nothing
-	beforeMapping func()  // the same for event source mappings
 
 	closeOnce sync.Once
 	closeErr  error
@@ -87,18 +57,15 @@ func Init() { sandbox.Init() }
 // New opens the emulator with what its data directory holds. It fails with an error that wraps sandbox.ErrForbidden where this machine does
 // not allow sandboxes. The caller must call Close.
 func New(opts Options) (*Server, error) {
-	s := &Server{opts: withDefaults(opts), output: &output{w: opts.LogOutput}, hooks: noHooks(), retryDelays: asyncDelays, initTimeout: initTimeout, answerGrace: answerGrace}
-	s.handler, s.operations = s, s.routes()
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s := &Server{opts: withDefaults(opts)}
 	var err error
-	if s.store, err = openStore(opts.DataDir); err != nil {
-		s.cancel()
+	if s.dir, err = openDirectory(opts.DataDir); err != nil {
 		return nil, err
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.open(); err != nil {
 		s.cancel()
-		s.urls.close()
-		return nil, errors.Join(err, s.store.close())
+		return nil, errors.Join(err, s.dir.close())
 	}
 	return s, nil
 }
@@ -120,78 +87,39 @@ func withDefaults(o Options) Options {
 }
 
 func (s *Server) open() error {
-	functions, err := s.store.load()
-	if err != nil {
-		return err
-	}
-	s.functions = functions
-	if s.layers, err = openLayers(s.store.dir); err != nil {
-		return err
-	}
-	if s.signing, err = openSigning(s.store.dir); err != nil {
-		return err
-	}
-	if err := s.openCalls(); err != nil {
-		return err
-	}
 	if err := s.openServices(); err != nil {
 		return err
 	}
-	scratch := filepath.Join(s.store.dir, "sandboxes")
-	if err := os.MkdirAll(scratch, 0o755); err != nil {
-		return fmt.Errorf("make sandboxes directory: %w", err)
+	if err := s.services.lambda.Start(); err != nil {
+		return errors.Join(err, s.services.lambda.Close())
 	}
-	if s.host, err = sandbox.Open(s.ctx, scratch); err != nil {
-		return err
-	}
-	if !s.host.MemoryLimited() {
-		s.opts.Logger.Warn("memory limits of functions are not enforced: that needs root and a memory cgroup")
-	}
-	s.fleet = newFleet(s.opts.Logger, s.provisionLater)
-	s.background(func() { s.fleet.reap(s.ctx) })
-	s.sweepCode()
-	if err := s.openURLs(); err != nil {
-		return err
-	}
-	if err := s.openMappings(); err != nil {
-		return err
-	}
-	s.background(func() { s.services.rules.Run(s.ctx.Done()) })
-	s.mu.Lock()
-	kept := maps.Clone(s.functions) // what settles is changed meanwhile
-	s.mu.Unlock()
-	for name, f := range kept {
-		if f.unsettled() { // the last program ended in the middle of a creation or update
-			s.settleLater(name, f.Change)
-		}
-		s.provisionLater(name)
-	}
+	s.work.Go(func() { s.services.rules.Run(s.ctx.Done()) })
 	return nil
 }
 
 // Close ends every sandbox and everything in progress, and releases the data directory. Requests still being served get an error.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
-		s.workMu.Lock()
-		s.closed = true
-		s.workMu.Unlock()
 		s.cancel()
 		s.services.queues.Close()
-		s.urls.close()
-		s.fleet.close()
+		err := s.services.lambda.Close()
 		s.work.Wait()
-		s.closeErr = errors.Join(s.fleet.wait(), s.host.Close(), s.store.close())
+		s.closeErr = errors.Join(err, s.dir.close())
 	})
 	return s.closeErr
 }
 
-// background runs f until it returns, which must be soon after ctx ends. It reports false, and does nothing, when the server is closing.
-func (s *Server) background(f func()) bool {
-	s.workMu.Lock()
-	defer s.workMu.Unlock()
-	if s.closed {
-		return false
+// ServeHTTP answers one AWS API request, of any of the services, or lets it go wrong where a fault is asked for. Signatures are not verified.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if faults.IsAdmin(r) {
+		s.faults.Admin().ServeHTTP(w, r)
+		return
 	}
-	s.work.Go(f)
-	return true
+	service := serviceOf(r)
+	if s.faults.Empty() {
+		s.dispatch(w, r, service)
+		return
+	}
+	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.dispatch(w, r, service) })
+	s.faults.Serve(w, r, s.CallOf(r), next, refuse)
 }

@@ -51,6 +51,11 @@ func (s *Store) serveRegistry(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Refuse answers a request of the registry with an error that it has not made itself.
+func Refuse(w http.ResponseWriter, status int, code, message string) {
+	writeRefusal(w, &refusal{status, code, message})
+}
+
 func writeRefusal(w http.ResponseWriter, err error) {
 	known := &refusal{http.StatusInternalServerError, "UNKNOWN", err.Error()}
 	var absent *wire.Error

@@ -10,9 +10,6 @@ import (
 	"path/filepath"
 )
 
-// newPrefix begins the names of files that are not whole yet.
-const newPrefix = ".new-"
-
 // Load reads what Save wrote. A file that is not there leaves into as it is.
 func Load(path string, into any) error {
 	data, err := os.ReadFile(path)
@@ -37,16 +34,5 @@ func Save(path string, value any) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), newPrefix)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return nil
+	return WriteFile(path, data, false)
 }

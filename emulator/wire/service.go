@@ -46,6 +46,7 @@ func (s *Service) Handles(name string) bool { return s.operations[name] != nil }
 // ServeHTTP answers a request of any of the protocols.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := protocolOf(r)
+	w.Header().Set("x-amzn-RequestId", NewID())
 	if err := unzip(w, r); err != nil {
 		p.fail(w, Refuse("SerializationException", "%v", err))
 		return
@@ -122,7 +123,8 @@ type Error struct {
 	Code      string
 	QueryCode string // where the query protocol has another code for it
 	Message   string
-	Status    int // 400 when zero
+	Status    int  // 400 when zero
+	Capital   bool // the message is in Message and not in message, as a few services' models have it
 }
 
 // Refuse makes the error for what is the caller's fault.
@@ -184,7 +186,15 @@ func (p jsonProtocol) fail(w http.ResponseWriter, e *Error) {
 	if e.QueryCode != "" { // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#awsquerycompatible-trait
 		w.Header().Set("x-amzn-query-error", e.QueryCode+";"+e.fault())
 	}
-	p.write(w, e.status(), map[string]string{"__type": e.Code, "message": e.Message})
+	body := map[string]string{"__type": e.Code}
+	switch {
+	case e.Message == "": // some errors have none
+	case e.Capital:
+		body["Message"] = e.Message
+	default:
+		body["message"] = e.Message
+	}
+	p.write(w, e.status(), body)
 }
 
 func (p jsonProtocol) write(w http.ResponseWriter, status int, body any) {
