@@ -4,10 +4,11 @@
 #   docker build --target fwatchdog -t fwatchdog .
 #
 # The programs are the same bytes; times of files and the form of the layers are
-# the engine's.
+# the engine's. Go compiles for the processor of --platform on that of the machine.
 ARG GO=docker.io/library/golang:1.26
-FROM ${GO} AS build
-ARG TARGETARCH=amd64
+FROM --platform=$BUILDPLATFORM ${GO} AS build
+# The engine sets it; a default written here would be taken instead.
+ARG TARGETARCH
 ARG VERSION=dev
 ARG SHA=
 WORKDIR /src
