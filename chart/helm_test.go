@@ -80,7 +80,13 @@ func helm(t *testing.T, program string, args ...string) (string, error) {
 
 func template(t *testing.T, program string, args ...string) (string, error) {
 	t.Helper()
-	return helm(t, program, append([]string{"template", "faas-lambda", chartDir, "--namespace", "openfaas", "--kube-version", kubernetesVersion(t)}, args...)...)
+	return templateOf(t, program, "faas-lambda", args...)
+}
+
+// templateOf renders a release of another name.
+func templateOf(t *testing.T, program, release string, args ...string) (string, error) {
+	t.Helper()
+	return helm(t, program, append([]string{"template", release, chartDir, "--namespace", "openfaas", "--kube-version", kubernetesVersion(t)}, args...)...)
 }
 
 // required are the values that the backend aws cannot do without.

@@ -138,6 +138,39 @@ func TestWhoFindsThePods(t *testing.T) {
 	}
 }
 
+// TestNames: whatever Helm takes as a release's name, and a registry as a tag,
+// gives names and labels that Kubernetes takes, or an error that says what to do.
+func TestNames(t *testing.T) {
+	long := strings.Repeat("a", 53)
+	for release, want := range map[string]string{
+		"faas-lambda":    "faas-lambda",
+		"prod":           "prod-faas-lambda",
+		"my-faas-lambda": "my-faas-lambda",
+		"v1.2":           "v1-2-faas-lambda",
+		long:             long + "-faas-lamb",
+		"7":              "",
+	} {
+		text, err := templateOf(t, tool(t, "helm"), release, required...)
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "set fullnameOverride") {
+				t.Errorf("release %s: %v", release, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("release %s: %v", release, err)
+		} else if o := parse(t, text); o["Service/"+want] == nil || o["Deployment/"+want] == nil {
+			t.Errorf("release %s: no Service and Deployment are named %s", release, want)
+		}
+	}
+	for tag, want := range map[string]string{"1.2.3": "1.2.3", "_x": "x", "v1.": "v1", strings.Repeat("a", 62) + "-b": strings.Repeat("a", 62)} {
+		o := render(t, append(slices.Clone(required), "--set", "image.tag="+tag)...)
+		if got := at(o[deployment], "metadata", "labels", "app.kubernetes.io/version"); got != want {
+			t.Errorf("tag %s: label %v", tag, got)
+		}
+	}
+}
+
 // TestAChangedConfigRollsThePods: pods are made anew when the file changes, and
 // for nothing that does not concern them.
 func TestAChangedConfigRollsThePods(t *testing.T) {

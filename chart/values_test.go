@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,13 @@ var badValues = []struct{ set, names string }{
 	{"extraEnv[0].name=port,extraEnv[0].value=x", "extraEnv sets port"},
 	{"extraEnv[0].name=log_level,extraEnv[0].value=x,settings.log_level=debug", "extraEnv sets log_level"},
 	{"autoscaling.enabled=true,autoscaling.minReplicas=20", "autoscaling.minReplicas"},
+	{"autoscaling.enabled=true,autoscaling.targetCPUUtilization=0", "autoscaling.targetCPUUtilization"},
+	{"extraEnv[0].name=A,extraEnv[0].value=x,extraEnv[1].name=A,extraEnv[1].value=y", "extraEnv sets a variable twice: A"},
+	{`podLabels.app\.kubernetes\.io/name=x`, "podLabels sets app.kubernetes.io/name"},
+	{`commonLabels.app\.kubernetes\.io/instance=x`, "commonLabels sets app.kubernetes.io/instance"},
+	{"commonLabels.a=x,podLabels.a=y", "podLabels sets a,"},
+	{"commonLabels.a=x,metrics.dashboard.labels.a=y", "metrics.dashboard.labels sets a,"},
+	{`podAnnotations.prometheus\.io/scrape=no`, "podAnnotations sets prometheus.io/scrape"},
 	{"caBundle.secretName=a,caBundle.configMapName=b", "caBundle.configMapName"},
 	{"serviceAccount.create=false,serviceAccount.roleArn=arn:aws:iam::123456789012:role/x", "serviceAccount.roleArn"},
 	{"aws.credentialsSecret=keys,serviceAccount.roleArn=arn:aws:iam::123456789012:role/x", "aws.credentialsSecret"},
@@ -74,6 +82,19 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 			} else if !strings.Contains(err.Error(), bad.names) {
 				t.Errorf("%s: %s: %v does not name %s", program, bad.set, err, bad.names)
 			}
+		}
+	}
+}
+
+// TestAValueTakenAway: null takes away what values.yaml has. Where the chart can
+// do without it, it renders; else the error names what is missing.
+func TestAValueTakenAway(t *testing.T) {
+	names := slices.Collect(maps.Keys(yamlFile(t, valuesFile)))
+	for _, name := range append(names, "probes.startup", "probes.liveness", "probes.readiness", "metrics.serviceMonitor", "metrics.prometheusRule", "metrics.dashboard") {
+		_, err := template(t, tool(t, "helm"), append(slices.Clone(required), "--set", name+"=null")...)
+		key := name[strings.LastIndex(name, ".")+1:]
+		if err != nil && !strings.Contains(err.Error(), "missing property '"+key+"'") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -29,10 +29,45 @@
 {{- if and (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) $v.autoscaling.enabled }}
 {{- fail "autoscaling.minReplicas is larger than autoscaling.maxReplicas" }}
 {{- end }}
+{{- if and $v.autoscaling.enabled (not (or $v.autoscaling.targetCPUUtilization $v.autoscaling.targetMemoryUtilization)) }}
+{{- fail "autoscaling.targetCPUUtilization and autoscaling.targetMemoryUtilization are both 0: there is nothing to scale by" }}
+{{- end }}
+{{- if not (regexMatch "^[a-z]" (include "faas-lambda.fullname" .)) }}
+{{- fail (printf "the name %s, made of the release's, does not begin with a letter, as that of a Service must: set fullnameOverride" (include "faas-lambda.fullname" .)) }}
+{{- end }}
+{{- include "faas-lambda.checkLabels" . }}
 {{- $extra := include "faas-lambda.extraNames" . | fromYamlArray }}
+{{- if ne (len $extra) (len (uniq $extra)) }}
+{{- fail (printf "extraEnv sets a variable twice: %s" (join ", " $extra)) }}
+{{- end }}
 {{- range include "faas-lambda.env" . | fromYamlArray }}
 {{- if has .name $extra }}
 {{- fail (printf "extraEnv sets %s, which another value sets already" .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Labels and annotations that are there already: by those of the chart itself the
+pods are found. */}}
+{{- define "faas-lambda.checkLabels" -}}
+{{- $own := include "faas-lambda.ownLabels" . | fromYaml }}
+{{- $all := include "faas-lambda.labels" . | fromYaml }}
+{{- $metrics := .Values.metrics }}
+{{- $taken := dict
+  "commonLabels" (list $own .Values.commonLabels)
+  "podLabels" (list $all .Values.podLabels)
+  "metrics.serviceMonitor.labels" (list $all $metrics.serviceMonitor.labels)
+  "metrics.prometheusRule.labels" (list $all $metrics.prometheusRule.labels)
+  "metrics.dashboard.labels" (list $all $metrics.dashboard.labels)
+}}
+{{- if $metrics.scrapeAnnotations }}
+{{- $_ := set $taken "podAnnotations" (list (dict "prometheus.io/scrape" "" "prometheus.io/port" "" "prometheus.io/path" "") .Values.podAnnotations) }}
+{{- end }}
+{{- range $value, $sets := $taken }}
+{{- range $key, $_ := last $sets }}
+{{- if hasKey (first $sets) $key }}
+{{- fail (printf "%s sets %s, which another value or the chart itself sets already" $value $key) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -32,7 +32,7 @@ containers:
 - name: provider
   image: {{ include "faas-lambda.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
-  args: {{- concat (list "serve" "--backend" .Values.backend) (ternary (list "--config" "/etc/faas-lambda/config.yaml") (list) (not (empty .Values.config))) .Values.extraArgs | toYaml | nindent 2 }}
+  args: {{- concat (list "serve" "--backend" .Values.backend) (ternary (list "--config" "/etc/faas-lambda/config.yaml") (list) (not (empty .Values.config))) (default list .Values.extraArgs) | toYaml | nindent 2 }}
   env:
   {{- include "faas-lambda.env" . | nindent 2 }}
   {{- with .Values.extraEnv }}
