@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -26,9 +28,7 @@ func later(ctx context.Context, delay time.Duration) (context.Context, context.C
 }
 
 // partingFrom closes connections with the answers that they carry once ending is
-// closed: clients then come back by new ones, which go somewhere else. A
-// connection that is closed while it is idle may be closed under a request that
-// is on its way, and clients do not send a POST again.
+// closed: clients then come back by new ones, which go somewhere else.
 func partingFrom(ending <-chan struct{}, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -38,4 +38,52 @@ func partingFrom(ending <-chan struct{}, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ending is how a server ends.
+type ending struct {
+	grace time.Duration // for requests under way; those that take longer are cut
+	// patient leaves connections that are idle to their clients, within grace. One
+	// that the server closes may be closed under a request that is on its way, and
+	// clients do not send a POST again.
+	patient bool
+}
+
+// connections counts those of a server that are open.
+type connections struct {
+	mu   sync.Mutex // guards the rest
+	open int
+	gone chan struct{} // closed when none is open; nil while nobody waits
+}
+
+// note is an http.Server's ConnState.
+func (c *connections) note(_ net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.open++
+	case http.StateClosed, http.StateHijacked:
+		c.open--
+	}
+	if c.open == 0 && c.gone != nil {
+		close(c.gone)
+		c.gone = nil
+	}
+}
+
+// wait returns when none is open any more, or when ctx ends. No new ones may come.
+func (c *connections) wait(ctx context.Context) {
+	c.mu.Lock()
+	if c.open == 0 {
+		c.mu.Unlock()
+		return
+	}
+	gone := make(chan struct{})
+	c.gone = gone
+	c.mu.Unlock()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+	}
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -30,6 +33,62 @@ func TestAnswersCloseTheirConnectionsOnceTheProviderEnds(t *testing.T) {
 	close(ending)
 	if !closes() {
 		t.Error("a connection is kept although the provider ends")
+	}
+}
+
+// TestIdleConnectionsAreLeftToTheirClients: a request on a connection that was
+// idle until the server ended is answered, and the server ends with its last
+// connection.
+func TestIdleConnectionsAreLeftToTheirClients(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	served := make(chan error, 1)
+	handler := partingFrom(ctx.Done(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	go func() {
+		served <- serveHTTP(ctx, listener, handler, time.Minute, ending{grace: time.Hour, patient: true})
+	}()
+	address := listener.Addr().String()
+	var connections [2]net.Conn
+	post := func(i int, closes bool) {
+		t.Helper()
+		if _, err := io.WriteString(connections[i], "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(connections[i]), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != http.StatusOK || answer.Close != closes {
+			t.Errorf("answered %d, close %t, want close %t", answer.StatusCode, answer.Close, closes)
+		}
+	}
+	for i := range connections {
+		if connections[i], err = net.Dial("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+		defer connections[i].Close()
+		post(i, false)
+	}
+	end()
+	for err == nil { // until the server takes no more
+		var late net.Conn
+		if late, err = net.Dial("tcp", address); err == nil {
+			late.Close()
+		}
+	}
+	post(0, true)
+	select {
+	case err := <-served:
+		t.Fatalf("it ended while a connection was open: %v", err)
+	default:
+	}
+	connections[1].Close()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 

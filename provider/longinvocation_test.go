@@ -59,7 +59,7 @@ func TestTheServerEndsNothingThatLasts(t *testing.T) {
 		listener := pipes{make(chan net.Conn), make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- serveHTTP(ctx, listener, handler, time.Second, time.Second) }()
+		go func() { served <- serveHTTP(ctx, listener, handler, time.Second, ending{grace: time.Second}) }()
 		transport := &http.Transport{DialContext: listener.dial}
 		client := &http.Client{Transport: transport}
 		begin := time.Now()

@@ -162,7 +162,7 @@ func (o runOptions) run(ctx context.Context, f runnable, event []byte, out, log 
 	if err := o.welcome(log, listener.Addr(), cfg, placed.name); err != nil {
 		return err
 	}
-	return serveHTTP(ctx, listener, view.watch(placed.handler, lambda), cfg.ReadTimeout, grace)
+	return serveHTTP(ctx, listener, view.watch(placed.handler, lambda), cfg.ReadTimeout, ending{grace: grace})
 }
 
 // startCloud runs an embedded AWS and returns its URL and what ends it. It
@@ -179,7 +179,7 @@ func startCloud(ctx context.Context, o emulator.Options) (string, func() error, 
 	}
 	cloudCtx, end := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(cloudCtx, listener, cloud, time.Minute, 0) }()
+	go func() { served <- serveHTTP(cloudCtx, listener, cloud, time.Minute, ending{}) }()
 	return "http://" + o.Address, func() error {
 		end()
 		return errors.Join(<-served, cloud.Close())

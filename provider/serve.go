@@ -72,7 +72,8 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 		}()
 	}
 	log.Info("provider listens", "address", listener.Addr().String(), "version", version)
-	return serveHTTP(ends, listener, traces.wrap(partingFrom(ctx.Done(), handler)), cfg.ReadTimeout, cfg.ShutdownTimeout)
+	return serveHTTP(ends, listener, traces.wrap(partingFrom(ctx.Done(), handler)), cfg.ReadTimeout,
+		ending{grace: cfg.ShutdownTimeout, patient: cfg.ShutdownDelay > 0})
 }
 
 // lastSpans is how long the end of the program waits for a collector of traces.
@@ -136,11 +137,11 @@ func defaultCache() string {
 	return filepath.Join(dir, "faas-lambda")
 }
 
-// serveHTTP serves until ctx ends, lets the requests under way go on for grace,
-// and cuts those that still do. The server has no read or write timeout but the
-// one for headers: an invocation may last 15 minutes.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, headers, grace time.Duration) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: headers, IdleTimeout: 2 * time.Minute}
+// serveHTTP serves until ctx ends, and then as end says. The server has no read
+// or write timeout but the one for headers: an invocation may last 15 minutes.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, headers time.Duration, end ending) error {
+	open := &connections{}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headers, IdleTimeout: 2 * time.Minute, ConnState: open.note}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -148,12 +149,17 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler,
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), end.grace)
 	defer cancel()
+	if end.patient {
+		_ = listener.Close()
+		served <- <-served // Serve has returned: nobody comes any more
+		open.wait(last)
+	}
 	if err := server.Shutdown(last); err != nil {
 		_ = server.Close() // what is cut off is over; there is nobody to tell
 	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil

@@ -141,6 +141,6 @@ func serveProfiles(ctx context.Context, port int, log *slog.Logger) (wait func()
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	log.Info("profiles are served", "address", listener.Addr().String())
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(ctx, listener, mux, 10*time.Second, 0) }()
+	go func() { served <- serveHTTP(ctx, listener, mux, 10*time.Second, ending{}) }()
 	return func() error { return <-served }, nil
 }

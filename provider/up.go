@@ -117,7 +117,7 @@ func up(ctx context.Context, o upOptions, out io.Writer) (err error) {
 	// can end.
 	cloudCtx, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
 	clouded := make(chan error, 1)
-	go func() { clouded <- serveHTTP(cloudCtx, endpoint, cloud, cfg.ReadTimeout, 0) }()
+	go func() { clouded <- serveHTTP(cloudCtx, endpoint, cloud, cfg.ReadTimeout, ending{}) }()
 	defer func() {
 		stopCloud()
 		err = errors.Join(err, <-clouded)
