@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,26 +27,33 @@ type folderOptions struct {
 	buildArgs []string
 	templates string
 	filter    string
-	noEnvsub  bool
+	regex     string
+	options   []string
+	copies    []string
+	envsubst  bool
 }
 
 func (o *folderOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.base, "base", "", "base image for a folder: a reference, oci:DIR[:ref], or scratch (default: the template's)")
 	f.StringArrayVarP(&o.buildArgs, "build-arg", "b", nil, "build argument for a folder, NAME=VALUE; may be repeated")
 	f.StringVar(&o.templates, "templates", "", "folder of templates (default: template beside the stack file)")
-	f.StringVar(&o.filter, "filter", "", "name of the function in a stack file, with * and ?")
+	f.StringVar(&o.filter, "filter", "", "functions of a stack file by name, with *")
+	f.StringVar(&o.regex, "regex", "", "functions of a stack file by name, a regular expression")
+	f.StringArrayVar(&o.options, "build-option", nil, "build option of the template, such as dev; may be repeated")
+	f.StringArrayVar(&o.copies, "copy-extra", nil, "file or folder that goes into the function's folder; may be repeated")
+	f.BoolVar(&o.envsubst, "envsubst", true, "substitute ${NAME} in a stack file")
 }
 
-// functions are those that a folder or stack file stands for.
-func (o *folderOptions) functions(target string) ([]workshop.Function, error) {
-	stack := workshop.StackOptions{Getenv: os.Getenv, Templates: o.templates, Filter: o.filter}
-	if o.noEnvsub {
-		stack.Getenv = nil
+// functions are those that a folder, a stack file or its URL stands for.
+func (o *folderOptions) functions(ctx context.Context, target string) ([]workshop.Function, error) {
+	stack := workshop.StackOptions{Templates: o.templates, Filter: o.filter, Regex: o.regex, Options: o.options, Copy: o.copies}
+	if o.envsubst {
+		stack.Getenv = os.Getenv
 	}
-	if info, err := os.Stat(target); err == nil && !info.IsDir() {
-		return workshop.ReadStack(target, stack)
+	if info, err := os.Stat(target); err == nil && info.IsDir() {
+		return workshop.Open(ctx, target, stack)
 	}
-	return workshop.Open(target, stack)
+	return workshop.ReadStack(ctx, target, stack)
 }
 
 // workshop is how the folders are built.
@@ -72,7 +80,7 @@ type folderTarget string
 
 // place builds the function and deploys it.
 func (t folderTarget) place(ctx context.Context, cfg config.Config, o runOptions, dir string) (placed, error) {
-	all, err := o.folder.functions(string(t))
+	all, err := o.folder.functions(ctx, string(t))
 	if err != nil {
 		return placed{}, err
 	}
@@ -127,8 +135,8 @@ func buildCommand() *cobra.Command {
 		Long: `Build functions of our templates into OCI layouts, or push them to a registry.
 
 FOLDER is a function's folder, or one with a stack.yaml, which is read as
-faas-cli reads it; without FOLDER it is the one that -f names. Go and Rust are
-compiled into static programs, Node, Python and Ruby are laid on a base image
+faas-cli reads it; without FOLDER it is the file or URL that -f names, else the
+one of the working directory. Go and Rust are compiled into static programs, Node, Python and Ruby are laid on a base image
 from a registry or an OCI layout. The language's own tools must be installed.
 The same sources, tools and base give the same image.`,
 		Example: `  faas-lambda build ./hello
@@ -136,7 +144,7 @@ The same sources, tools and base give the same image.`,
   faas-lambda build ./hello --base oci:node-base -o hello.oci`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target := o.yaml
+			target := cmp.Or(o.yaml, ".")
 			if len(args) > 0 {
 				target = args[0]
 			}
@@ -145,13 +153,12 @@ The same sources, tools and base give the same image.`,
 	}
 	f := cmd.Flags()
 	o.folder.flags(f)
-	f.StringVarP(&o.yaml, "yaml", "f", "stack.yaml", "stack file")
+	f.StringVarP(&o.yaml, "yaml", "f", "", "stack file or its URL (default: stack.yaml or stack.yml)")
 	f.StringVarP(&o.output, "output", "o", "", "OCI layout to write (default: build/oci/NAME)")
 	f.StringVar(&o.image, "image", "", "reference to push to (default: what the stack file says)")
 	f.StringVar(&o.arch, "arch", runtime.GOARCH, "amd64 or arm64")
 	f.BoolVar(&o.push, "push", false, "push to the registry instead of writing a layout")
 	f.BoolVar(&o.compress, "compress", false, "compress the layers of the layout")
-	f.BoolVar(&o.folder.noEnvsub, "no-envsubst", false, "leave ${NAME} in the stack file as it is")
 	return cmd
 }
 
@@ -159,7 +166,7 @@ func (o buildOptions) build(ctx context.Context, target string, out io.Writer) e
 	if o.push && o.output != "" {
 		return errors.New("build: --push and --output are two places: give one of them")
 	}
-	all, err := o.folder.functions(target)
+	all, err := o.folder.functions(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -170,23 +177,33 @@ func (o buildOptions) build(ctx context.Context, target string, out io.Writer) e
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, f := range all {
+		if ctx.Err() != nil {
+			break
+		}
 		if f.SkipBuild {
 			fmt.Fprintf(out, "%s: skipped, as its skip_build says\n", f.Name)
 			continue
 		}
 		begin := time.Now()
-		img, err := workshop.Build(ctx, f, options)
-		if err != nil {
-			return err
-		}
-		where, err := o.publish(ctx, f, img, options)
-		if err != nil {
-			return err
+		where, err := o.one(ctx, f, options)
+		if err != nil { // the others are built all the same
+			failed = append(failed, err)
+			continue
 		}
 		fmt.Fprintf(out, "%s: %s in %.2f s\n", f.Name, where, time.Since(begin).Seconds())
 	}
-	return nil
+	return errors.Join(append(failed, ctx.Err())...)
+}
+
+// one builds a function and returns where its image is.
+func (o buildOptions) one(ctx context.Context, f workshop.Function, options workshop.Options) (string, error) {
+	img, err := workshop.Build(ctx, f, options)
+	if err != nil {
+		return "", err
+	}
+	return o.publish(ctx, f, img, options)
 }
 
 // publish puts the image where the flags say, and returns its reference.

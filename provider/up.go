@@ -128,7 +128,7 @@ func up(ctx context.Context, o upOptions, out io.Writer) (err error) {
 	if o.watch == "" {
 		return serve(ctx, cfg, listener, log)
 	}
-	w, err := newWatcher(o.watch, o.folder, cfg, listener.Addr(), o.dataDir, out)
+	w, err := newWatcher(ctx, o.watch, o.folder, cfg, listener.Addr(), o.dataDir, out)
 	if err != nil {
 		return err
 	}

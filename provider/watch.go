@@ -32,8 +32,8 @@ type watcher struct {
 }
 
 // newWatcher prepares to watch what a folder or stack file stands for.
-func newWatcher(target string, o folderOptions, cfg config.Config, addr net.Addr, dataDir string, out io.Writer) (*watcher, error) {
-	all, err := o.functions(target)
+func newWatcher(ctx context.Context, target string, o folderOptions, cfg config.Config, addr net.Addr, dataDir string, out io.Writer) (*watcher, error) {
+	all, err := o.functions(ctx, target)
 	if err != nil {
 		return nil, err
 	}

@@ -13,30 +13,80 @@ import (
 	"strings"
 )
 
-// skipped are never part of a function: what builds leave behind, and other
-// tools' own.
-var skipped = []string{".git", "node_modules", "__pycache__", "target", ".venv", ".bundle", ".tox", ".pytest_cache"}
+// strange are folders that are never part of a function: other tools' own.
+var strange = []string{".git", "__pycache__", ".venv", ".bundle", ".tox", ".pytest_cache"}
+
+// leftBehind are folders that builds leave beside the files that they read.
+var leftBehind = map[string][]string{"node_modules": {"package.json"}, "target": {"Cargo.toml", "pom.xml"}}
+
+// skipped tells folders that are no part of a function.
+func skipped(dir string) bool {
+	name := filepath.Base(dir)
+	return slices.Contains(strange, name) || slices.ContainsFunc(leftBehind[name], func(file string) bool { return exists(filepath.Join(filepath.Dir(dir), file)) })
+}
 
 // list adds the files below from to into, by where they go below to. Names in
-// without are left out at the top.
+// without are left out at the top. Links are followed, as faas-cli does.
 func list(from string, into map[string]string, to string, without ...string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	l := lister{into: into, above: []fs.FileInfo{info}}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return slices.Contains(without, e.Name()) })
+	return l.folder(from, to, entries)
+}
+
+// lister walks folders.
+type lister struct {
+	into  map[string]string
+	above []fs.FileInfo // the folders that the walk is in
+}
+
+func (l *lister) folder(from, to string, entries []fs.DirEntry) error {
+	for _, e := range entries {
+		if lock(e) {
+			continue
+		}
+		if err := l.add(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if rel != "." && slices.Contains(skipped, d.Name()) || slices.Contains(without, rel) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		into[filepath.Join(to, rel)] = path
+	}
+	return nil
+}
+
+// add adds a file, or a folder with what is in it.
+func (l *lister) add(path, to string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode().IsRegular():
+		l.into[to] = path
 		return nil
-	})
+	case !info.IsDir():
+		return fmt.Errorf("%s is neither a file nor a folder (%s)", path, info.Mode().Type())
+	case skipped(path):
+		return nil
+	case slices.ContainsFunc(l.above, func(one fs.FileInfo) bool { return os.SameFile(one, info) }):
+		return fmt.Errorf("%s leads back to a folder that it is in", path)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	l.above = append(l.above, info)
+	defer func() { l.above = l.above[:len(l.above)-1] }()
+	return l.folder(path, to, entries)
+}
+
+// lock tells the link to nowhere by which Emacs marks a file that is being edited.
+func lock(e fs.DirEntry) bool {
+	return e.Type()&fs.ModeSymlink != 0 && strings.HasPrefix(e.Name(), ".#")
 }
 
 // keyOf names the build folder of a function.
@@ -82,15 +132,11 @@ func synchronize(dir string, files map[string]string) error {
 	return nil
 }
 
-// copyFile copies a file and whether it can be executed; a link is followed, as
-// a container's build does with what lies inside its context.
+// copyFile copies a file and whether it can be executed.
 func copyFile(to, from string) error {
 	info, err := os.Stat(from)
 	if err != nil {
 		return err
-	}
-	if info.IsDir() {
-		return nil // a link to a directory
 	}
 	data, err := os.ReadFile(from)
 	if err != nil {

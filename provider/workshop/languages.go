@@ -1,6 +1,7 @@
 package workshop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,21 +116,32 @@ func makeNode(ctx context.Context, b *build, dir string) ([]files, error) {
 	if needs, err := contains(function, "package.json", regexp.MustCompile(`"dependencies"\s*:\s*\{\s*"`)); err != nil {
 		return nil, err
 	} else if needs {
-		args := []string{"install"}
+		args := []string{"install", "--no-package-lock"}
 		if exists(filepath.Join(function, "package-lock.json")) {
 			args = []string{"ci"}
 		}
 		cpu := map[string]string{"amd64": "x64", "arm64": "arm64"}[b.Arch]
 		args = append(args, "--omit=dev", "--no-audit", "--no-fund", "--os=linux", "--cpu="+cpu, "--libc=glibc")
-		if err := b.install(ctx, function, nil, []string{"package.json", "package-lock.json"}, filepath.Join(function, "node_modules"), "npm", args...); err != nil {
+		if err := b.install(ctx, function, []string{"package.json", "package-lock.json"}, filepath.Join(function, "node_modules"), "npm", args...); err != nil {
 			return nil, err
 		}
 		if err := modules.add(filepath.Join(function, "node_modules"), "home/app/function/node_modules"); err != nil {
 			return nil, err
 		}
 	}
-	code := files{}
-	return []files{modules, code}, code.add(dir, "home/app", append(notShipped, "node_modules")...)
+	code, err := scripts(dir, "index.js", "node_modules")
+	return []files{modules, code}, err
+}
+
+// scripts are a template's own program and the function's folder, without what
+// tools have put there.
+func scripts(dir, program string, made ...string) (files, error) {
+	data, err := os.ReadFile(filepath.Join(dir, program))
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	code := files{path.Join("home/app", program): {mode: 0o644, data: data}}
+	return code, code.add(filepath.Join(dir, "function"), "home/app/function", made...)
 }
 
 // makePython installs what requirements.txt names into a folder of its own.
@@ -142,10 +154,7 @@ func makePython(ctx context.Context, b *build, dir string) ([]files, error) {
 		return nil, err
 	} else if needs {
 		args := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", packages}
-		version := b.args["PYTHON_VERSION"]
-		if version == "" {
-			version = pythonVersion
-		}
+		version := cmp.Or(b.args["PYTHON_VERSION"], pythonVersion)
 		if !b.sameAsHere(ctx, version) {
 			cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[b.Arch]
 			args = append(args, "--only-binary=:all:", "--implementation", "cp", "--python-version", version)
@@ -154,16 +163,16 @@ func makePython(ctx context.Context, b *build, dir string) ([]files, error) {
 			}
 		}
 		args = append(args, "-r", "requirements.txt")
-		if err := b.install(ctx, filepath.Join(dir, "function"), nil, []string{"requirements.txt"}, packages, "python3", args...); err != nil {
+		if err := b.install(ctx, filepath.Join(dir, "function"), []string{"requirements.txt"}, packages, "python3", args...); err != nil {
 			return nil, err
 		}
 		// bin holds programs whose first line names this machine's Python.
-		if err := installed.add(packages, "home/app/packages", "bin", "__pycache__"); err != nil {
+		if err := installed.add(packages, "home/app/packages", "bin"); err != nil {
 			return nil, err
 		}
 	}
-	code := files{}
-	return []files{installed, code}, code.add(dir, "home/app", append(notShipped, "packages")...)
+	code, err := scripts(dir, "index.py")
+	return []files{installed, code}, err
 }
 
 // sameAsHere tells whether this machine's Python makes what the image's can load.
@@ -183,15 +192,15 @@ func makeRuby(ctx context.Context, b *build, dir string) ([]files, error) {
 			return nil, fmt.Errorf("gems for %s cannot be built on %s: use faas-cli build", b.Arch, runtime.GOARCH)
 		}
 		args := []string{"install", "--no-document", "--install-dir", gems, "-g", "Gemfile"}
-		if err := b.install(ctx, filepath.Join(dir, "function"), nil, []string{"Gemfile", "Gemfile.lock"}, gems, "gem", args...); err != nil {
+		if err := b.install(ctx, filepath.Join(dir, "function"), []string{"Gemfile", "Gemfile.lock"}, gems, "gem", args...); err != nil {
 			return nil, err
 		}
 		if err := installed.add(gems, "home/app/gems", "cache", "doc", "build_info"); err != nil {
 			return nil, err
 		}
 	}
-	code := files{}
-	return []files{installed, code}, code.add(dir, "home/app", append(notShipped, "gems")...)
+	code, err := scripts(dir, "index.rb")
+	return []files{installed, code}, err
 }
 
 // makeJava compiles the archives of a function and of what serves it, and fetches
@@ -222,9 +231,6 @@ func makeJava(ctx context.Context, b *build, dir string) ([]files, error) {
 	}
 	return []files{others, own}, nil
 }
-
-// notShipped are parts of a build folder that no function needs.
-var notShipped = []string{"Dockerfile", "template.yml", "README.md", "meta.json", ".dockerignore", ".gitignore", "__pycache__", "target", "test"}
 
 func exists(name string) bool {
 	_, err := os.Stat(name)

@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -31,8 +30,9 @@ type file struct {
 
 func text(s string) file { return file{mode: 0o644, data: []byte(s)} }
 
-// add reads a folder of this machine into the layer, below to. Directories named
-// in without are left out wherever they are.
+// add reads a folder of this machine into the layer, below to. Names in without
+// are left out at its top, and compiled modules of Python everywhere: they would
+// say when they were compiled.
 func (l files) add(from, to string, without ...string) error {
 	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -44,13 +44,10 @@ func (l files) add(from, to string, without ...string) error {
 		}
 		at := path.Join(to, filepath.ToSlash(rel))
 		switch {
+		case d.IsDir() && (d.Name() == "__pycache__" || slices.Contains(without, rel)):
+			return filepath.SkipDir
 		case d.IsDir():
-			if slices.Contains(without, d.Name()) {
-				return filepath.SkipDir
-			}
 			l[at] = file{mode: 0o755, dir: true}
-			return nil
-		case slices.Contains(without, d.Name()), d.Name() == madeHere, strings.HasSuffix(d.Name(), ".key") && exists(strings.TrimSuffix(name, ".key")):
 			return nil
 		case d.Type()&fs.ModeSymlink != 0:
 			target, err := os.Readlink(name)

@@ -87,7 +87,7 @@ func addAll(w *fsnotify.Watcher, dir string) error {
 // editors write beside a file.
 func ignored(name string) bool {
 	base := filepath.Base(name)
-	return slices.Contains(skipped, base) || strings.HasSuffix(base, "~") || strings.HasSuffix(base, ".swp") || strings.HasPrefix(base, ".#") || base == "4913"
+	return skipped(name) || strings.HasSuffix(base, "~") || strings.HasSuffix(base, ".swp") || strings.HasPrefix(base, ".#") || base == "4913"
 }
 
 func within(dir, name string) bool {

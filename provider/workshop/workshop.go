@@ -6,6 +6,7 @@
 package workshop
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,7 +36,7 @@ type Options struct {
 	Watchdog  []byte // the program fwatchdog for Arch
 	CacheDir  string // build folders that are kept, so that the next build is quick
 	Output    io.Writer
-	BuildArgs map[string]string // in addition to, and before, those of the function
+	BuildArgs map[string]string // in addition to those of the function, and before them
 	Insecure  []string          // registries that may be reached over plain HTTP
 }
 
@@ -70,21 +71,12 @@ func Languages() []string { return slices.Sorted(maps.Keys(recipes)) }
 
 // Templates' own build arguments name the base, as their Dockerfiles do.
 func scratch(args map[string]string) string {
-	if args["BASE_IMAGE"] != "" {
-		return args["BASE_IMAGE"]
-	}
-	return noBase
+	return cmp.Or(args["BASE_IMAGE"], noBase)
 }
 
 func lambdaBase(runtime, variable, version string) func(map[string]string) string {
 	return func(args map[string]string) string {
-		if args["BASE_IMAGE"] != "" {
-			return args["BASE_IMAGE"]
-		}
-		if args[variable] != "" {
-			version = args[variable]
-		}
-		return "public.ecr.aws/lambda/" + runtime + ":" + version
+		return cmp.Or(args["BASE_IMAGE"], "public.ecr.aws/lambda/"+runtime+":"+cmp.Or(args[variable], version))
 	}
 }
 
@@ -95,11 +87,9 @@ func Build(ctx context.Context, f Function, o Options) (v1.Image, error) {
 	if !ok {
 		return nil, fmt.Errorf("build function %s of template %s: %w (known here: %s)", f.Name, f.Lang, ErrLanguage, strings.Join(Languages(), ", "))
 	}
-	b := &build{Function: f, Options: o, args: maps.Clone(o.BuildArgs)}
-	if b.args == nil {
-		b.args = map[string]string{}
-	}
+	b := &build{Function: f, Options: o, args: map[string]string{}}
 	maps.Copy(b.args, f.BuildArgs)
+	maps.Copy(b.args, o.BuildArgs)
 	if b.Output == nil {
 		b.Output = io.Discard
 	}
@@ -177,12 +167,12 @@ func (b *build) assemble() (string, error) {
 	if err := list(b.Template, into, "", "function"); err != nil {
 		return "", fmt.Errorf("read template %s: %w", b.Lang, err)
 	}
-	if err := list(b.Handler, into, "function"); err != nil {
+	if err := list(b.Handler, into, "function", "build", "template"); err != nil { // faas-cli's own
 		return "", fmt.Errorf("read function's folder: %w", err)
 	}
-	for _, extra := range b.Copy {
-		if err := list(filepath.Join(b.Root, extra), into, filepath.Join("function", extra)); err != nil {
-			return "", fmt.Errorf("read %s, which the stack file says to copy: %w", extra, err)
+	for name, from := range b.Copy {
+		if err := (&lister{into: into}).add(from, filepath.Join("function", name)); err != nil {
+			return "", fmt.Errorf("read %s, which is to be copied: %w", name, err)
 		}
 	}
 	return dir, synchronize(dir, into)
@@ -204,9 +194,9 @@ func (b *build) command(ctx context.Context, dir string, env []string, name stri
 	return nil
 }
 
-// install runs a tool that fills the folder made from what some files say, unless
-// it did so the last time from the same ones.
-func (b *build) install(ctx context.Context, dir string, env, from []string, made, name string, args ...string) error {
+// install runs a tool in dir that fills the folder made from what some files
+// there say, unless it did so the last time from the same ones.
+func (b *build) install(ctx context.Context, dir string, from []string, made, name string, args ...string) error {
 	sum := sha256.New()
 	for _, part := range append([]string{b.Arch, name}, args...) {
 		_, _ = io.WriteString(sum, part+"\x00") // a hash takes everything
@@ -219,14 +209,14 @@ func (b *build) install(ctx context.Context, dir string, env, from []string, mad
 		_, _ = sum.Write(data)
 		_, _ = sum.Write([]byte{0})
 	}
-	key, mark := hex.EncodeToString(sum.Sum(nil)), made+".key"
+	key, mark := hex.EncodeToString(sum.Sum(nil)), filepath.Join(filepath.Dir(dir), installedHere)
 	if last, err := os.ReadFile(mark); err == nil && string(last) == key && exists(made) {
 		return nil
 	}
 	if err := errors.Join(os.RemoveAll(made), os.RemoveAll(mark)); err != nil {
 		return fmt.Errorf("clean %s: %w", made, err)
 	}
-	if err := b.command(ctx, dir, env, name, args...); err != nil {
+	if err := b.command(ctx, dir, nil, name, args...); err != nil {
 		return err
 	}
 	if err := os.WriteFile(mark, []byte(key), 0o600); err != nil {
@@ -234,3 +224,7 @@ func (b *build) install(ctx context.Context, dir string, env, from []string, mad
 	}
 	return nil
 }
+
+// installedHere is the file in a build folder that tells what install made of
+// what.
+const installedHere = ".faas-lambda-installed"

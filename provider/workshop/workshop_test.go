@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,7 +24,7 @@ func function(t *testing.T, lang string, files map[string]string) Function {
 	all := map[string]string{"template/template.yml": "language: " + lang + "\n", "template/Dockerfile": "FROM scratch\n"}
 	maps.Copy(all, files)
 	dir := writeAll(t, all)
-	return Function{Name: "hello", Lang: lang, Root: dir, Handler: filepath.Join(dir, "hello"), Template: filepath.Join(dir, "template")}
+	return Function{Name: "hello", Lang: lang, Handler: filepath.Join(dir, "hello"), Template: filepath.Join(dir, "template")}
 }
 
 func goFunction(t *testing.T) Function {
@@ -127,9 +128,12 @@ func TestBuildLaysScriptsOnABase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for lang, files := range map[string]map[string]string{
-		"node-lambda":   {"template/index.js": "//", "hello/handler.js": "//", "hello/package.json": `{"dependencies":{}}`},
-		"python-lambda": {"template/index.py": "#", "hello/handler.py": "#", "hello/requirements.txt": "# none\n", "hello/__pycache__/x.pyc": "x"},
-		"ruby-lambda":   {"template/index.rb": "#", "hello/handler.rb": "#", "hello/Gemfile": "source 'https://rubygems.org'\n"},
+		"node-lambda": {"template/index.js": "//", "hello/handler.js": "//", "hello/package.json": `{"dependencies":{}}`},
+		"python-lambda": {
+			"template/index.py": "#", "hello/handler.py": "#", "hello/requirements.txt": "# none\n", "hello/__pycache__/x.pyc": "x",
+			"hello/target/a.py": "#", "hello/packages/a.py": "#", "hello/test/README.md": "#", "hello/meta.json": "{}", "hello/tls": "", "hello/tls.key": "",
+		},
+		"ruby-lambda": {"template/index.rb": "#", "hello/handler.rb": "#", "hello/Gemfile": "source 'https://rubygems.org'\n"},
 	} {
 		t.Run(lang, func(t *testing.T) {
 			f := function(t, lang, files)
@@ -158,11 +162,12 @@ func TestBuildRefuses(t *testing.T) {
 	if _, err := Build(t.Context(), f, o); !errors.Is(err, ErrLanguage) {
 		t.Errorf("unknown template: %v", err)
 	}
-	f.Lang, f.BuildArgs = "go-lambda", map[string]string{"CGO_ENABLED": "1"}
+	f.Lang, f.BuildArgs = "go-lambda", map[string]string{"CGO_ENABLED": "0"}
+	o.BuildArgs = map[string]string{"CGO_ENABLED": "1"} // the command line comes first
 	if _, err := Build(t.Context(), f, o); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED") {
 		t.Errorf("cgo: %v", err)
 	}
-	f.BuildArgs = nil
+	o.BuildArgs = nil
 	o.Base = "oci:/nowhere"
 	if _, err := Build(t.Context(), f, o); err == nil || !strings.Contains(err.Error(), "/nowhere") {
 		t.Errorf("no base: %v", err)
@@ -188,6 +193,68 @@ func TestAFileThatIsGoneLeavesTheImage(t *testing.T) {
 	img, err := Build(t.Context(), f, o)
 	if err != nil || slices.Contains(names(t, img), "home/app/static/index.htm") {
 		t.Errorf("it is still there, %v", err)
+	}
+}
+
+// TestFoldersAreReadAsTheyAre fills a build folder from what is not a plain file.
+func TestFoldersAreReadAsTheyAre(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func(dir string) error
+		want string // a file of the build folder, or what the error says
+	}{
+		"a link to a file": {func(dir string) error { return os.Symlink("handler.go", filepath.Join(dir, "other.go")) }, "function/other.go"},
+		"a link to a folder": {func(dir string) error {
+			return os.Symlink(filepath.Join(dir, "..", "shared"), filepath.Join(dir, "linked"))
+		}, "function/linked/x.txt"},
+		"a link to nowhere":        {func(dir string) error { return os.Symlink("nowhere", filepath.Join(dir, "other.go")) }, "other.go: no such file"},
+		"a link to a folder of it": {func(dir string) error { return os.Symlink("..", filepath.Join(dir, "static", "up")) }, "up leads back"},
+		"Emacs's lock":             {func(dir string) error { return os.Symlink("me@host.1:2", filepath.Join(dir, ".#handler.go")) }, "function/handler.go"},
+		"a pipe":                   {func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600) }, "pipe is neither a file nor a folder"},
+		"a module called target": {func(dir string) error {
+			return os.CopyFS(filepath.Join(dir, "target"), os.DirFS(filepath.Join(dir, "static")))
+		}, "function/target/index.htm"},
+		"what cargo leaves": {leave("Cargo.toml", "target"), "function/Cargo.toml"},
+		"what npm leaves":   {leave("package.json", "node_modules"), "function/package.json"},
+		"faas-cli's own":    {func(dir string) error { return os.Symlink("..", filepath.Join(dir, "build")) }, "function/handler.go"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := goFunction(t)
+			if err := errors.Join(os.CopyFS(filepath.Join(f.Handler, "..", "shared"), os.DirFS(writeAll(t, map[string]string{"x.txt": "x"}))), c.make(f.Handler)); err != nil {
+				t.Fatal(err)
+			}
+			dir, err := (&build{Function: f, Options: Options{CacheDir: t.TempDir()}}).assemble()
+			if err != nil {
+				if !strings.Contains(err.Error(), c.want) {
+					t.Errorf("error %v, want %q in it", err, c.want)
+				}
+			} else if _, err := os.Stat(filepath.Join(dir, c.want)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// leave makes a folder that cannot be read to its end, beside the file that says
+// that a tool makes it.
+func leave(file, folder string) func(string) error {
+	return func(dir string) error {
+		return errors.Join(os.WriteFile(filepath.Join(dir, file), nil, 0o600), os.Mkdir(filepath.Join(dir, folder), 0o700), os.Symlink("nowhere", filepath.Join(dir, folder, "x")))
+	}
+}
+
+func TestVersionsOfBasesAreTheFunctionsOwn(t *testing.T) {
+	base := recipes["python-lambda"].base
+	for _, c := range []struct {
+		args map[string]string
+		want string
+	}{
+		{map[string]string{"PYTHON_VERSION": "3.12"}, "public.ecr.aws/lambda/python:3.12"},
+		{nil, "public.ecr.aws/lambda/python:" + pythonVersion},
+		{map[string]string{"PYTHON_VERSION": "3.12", "BASE_IMAGE": "mine"}, "mine"},
+	} {
+		if got := base(c.args); got != c.want {
+			t.Errorf("%v: %s, want %s", c.args, got, c.want)
+		}
 	}
 }
 
