@@ -22,6 +22,7 @@ import (
 
 // watcher keeps functions of a folder deployed as they are on disk.
 type watcher struct {
+	read      func(context.Context) ([]workshop.Function, error) // them as the stack file has them
 	functions []workshop.Function
 	options   workshop.Options
 	images    string // folder of their images
@@ -33,7 +34,11 @@ type watcher struct {
 
 // newWatcher prepares to watch what a folder or stack file stands for.
 func newWatcher(ctx context.Context, target string, o folderOptions, cfg config.Config, addr net.Addr, dataDir string, out io.Writer) (*watcher, error) {
-	all, err := o.functions(ctx, target)
+	read := func(ctx context.Context) ([]workshop.Function, error) {
+		all, err := o.functions(ctx, target)
+		return slices.DeleteFunc(all, func(f workshop.Function) bool { return f.SkipBuild }), err
+	}
+	functions, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +47,8 @@ func newWatcher(ctx context.Context, target string, o folderOptions, cfg config.
 		return nil, err
 	}
 	w := &watcher{
-		functions: slices.DeleteFunc(all, func(f workshop.Function) bool { return f.SkipBuild }),
-		options:   options, images: filepath.Join(dataDir, "watch"), provider: "http://" + addr.String(), out: out,
+		read: read, functions: functions,
+		options: options, images: filepath.Join(dataDir, "watch"), provider: "http://" + addr.String(), out: out,
 	}
 	if cfg.BasicAuth {
 		for name, to := range map[string]*string{"basic-auth-user": &w.user, "basic-auth-password": &w.password} {
@@ -57,16 +62,42 @@ func newWatcher(ctx context.Context, target string, o folderOptions, cfg config.
 	return w, nil
 }
 
-// run deploys all functions, and each again when its folder changes, until ctx
-// ends. What does not build is told, and built again at the next change.
+// run deploys all functions, and each again when something of it changes, until
+// ctx ends. What does not build is told, and built again at the next change.
 func (w *watcher) run(ctx context.Context) error {
-	var folders []string
-	for _, f := range w.functions {
-		folders = append(folders, f.Handler)
+	for ctx.Err() == nil {
+		if err := w.round(ctx); err != nil {
+			return err
+		}
 	}
-	return workshop.Watch(ctx, folders, func(changed []string) {
+	return nil
+}
+
+// round runs until the stack file has other functions, or others of them.
+func (w *watcher) round(ctx context.Context) error {
+	var paths []string
+	for _, f := range w.functions {
+		paths = slices.Concat(paths, f.Described, f.Sources())
+	}
+	slices.Sort(paths)
+	ctx, next := context.WithCancel(ctx)
+	defer next()
+	first := true
+	return workshop.Watch(ctx, slices.Compact(paths), func(changed []string) {
+		isOf := func(path string) bool { return slices.Contains(changed, path) }
+		described := slices.ContainsFunc(w.functions, func(f workshop.Function) bool { return slices.ContainsFunc(f.Described, isOf) })
+		if described && !first {
+			if functions, err := w.read(ctx); err != nil {
+				fmt.Fprintln(w.out, err)
+			} else {
+				w.functions = functions
+				next()
+			}
+			return
+		}
+		first = false
 		for _, f := range w.functions {
-			if slices.Contains(changed, f.Handler) {
+			if slices.ContainsFunc(f.Sources(), isOf) {
 				w.deploy(ctx, f)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,66 +19,95 @@ import (
 // a file in several steps.
 const quiet = 30 * time.Millisecond
 
-// Watch calls changed with all folders once it watches them, and then with those
-// in which files were changed, made or removed, until ctx ends. What changes
-// while changed runs is told afterwards.
-func Watch(ctx context.Context, folders []string, changed func(folders []string)) (err error) {
+// Watch calls changed with all paths, files and folders, once it watches them, and
+// then with those in which something was changed, made or removed, until ctx ends.
+// What changes while changed runs is told afterwards.
+func Watch(ctx context.Context, paths []string, changed func(paths []string)) (err error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch folders: %w", err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	for _, dir := range folders {
-		if err := addAll(w, dir); err != nil {
-			return fmt.Errorf("watch %s: %w", dir, err)
-		}
+	if err := addPaths(w, paths); err != nil {
+		return err
 	}
-	changed(folders)
-	var dirty []string
+	changed(paths)
+	dirty := map[string]bool{}
 	timer := time.NewTimer(quiet)
 	timer.Stop()
 	defer timer.Stop()
 	for {
 		select {
-		case e, ok := <-w.Events:
-			if !ok {
-				return nil
-			}
+		case e := <-w.Events:
 			if e.Op == fsnotify.Chmod || ignored(e.Name) {
 				continue
 			}
-			if e.Has(fsnotify.Create) {
+			for _, path := range paths {
+				if within(path, e.Name) {
+					dirty[path] = true
+					timer.Reset(quiet)
+				}
+			}
+			if e.Has(fsnotify.Create) && len(dirty) > 0 {
 				// It may be a folder, and may be gone again.
 				if err := addAll(w, e.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return fmt.Errorf("watch %s: %w", e.Name, err)
 				}
 			}
-			if i := slices.IndexFunc(folders, func(dir string) bool { return within(dir, e.Name) }); i >= 0 && !slices.Contains(dirty, folders[i]) {
-				dirty = append(dirty, folders[i])
+		case err := <-w.Errors:
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return fmt.Errorf("watch folders: %w", err)
+			}
+			// More has changed than could be told.
+			if err := addPaths(w, paths); err != nil {
+				return err
+			}
+			for _, path := range paths {
+				dirty[path] = true
 			}
 			timer.Reset(quiet)
-		case err := <-w.Errors:
-			return fmt.Errorf("watch folders: %w", err)
 		case <-timer.C:
-			if len(dirty) > 0 {
-				changed(dirty)
-			}
-			dirty = nil
+			now := slices.Sorted(maps.Keys(dirty))
+			clear(dirty)
+			changed(now)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// addAll watches a folder and those in it.
+// addPaths watches folders with those in them, and files by the folders that they
+// are in: an editor may put another file in the place of one.
+func addPaths(w *fsnotify.Watcher, paths []string) error {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+		case info.IsDir():
+			err = addAll(w, path)
+		default:
+			err = w.Add(filepath.Dir(path))
+		}
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// addAll watches a folder, or the one that a link leads to, and those in it.
 func addAll(w *fsnotify.Watcher, dir string) error {
-	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return err
+	}
+	root := dir + string(filepath.Separator) // leads through a link
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case !d.IsDir():
 			return nil
-		case name != dir && ignored(name):
+		case name != root && ignored(name):
 			return filepath.SkipDir
 		}
 		return w.Add(name)
