@@ -58,6 +58,9 @@ func (o *folderOptions) functions(ctx context.Context, target string) ([]worksho
 
 // workshop is how the folders are built.
 func (o *folderOptions) workshop(arch string, out io.Writer) (workshop.Options, error) {
+	if arch != "amd64" && arch != "arm64" {
+		return workshop.Options{}, fmt.Errorf("--arch %s: want amd64 or arm64", arch)
+	}
 	args, err := pairs("build-arg", o.buildArgs)
 	if err != nil {
 		return workshop.Options{}, err

@@ -101,7 +101,7 @@ func chooseImage(index v1.ImageIndex, ref, arch string) (v1.Image, error) {
 func WriteLayout(dir string, img v1.Image) error {
 	if _, err := os.Stat(dir); err == nil {
 		if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil {
-			return fmt.Errorf("write image to %s: the folder is there and is no OCI layout", dir)
+			return fmt.Errorf("write image to %s: it is there and is no OCI layout", dir)
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {

@@ -159,10 +159,13 @@ func emptyBase() (v1.Image, error) {
 	}})
 }
 
+// dir is the folder that the function is built in.
+func (b *build) dir() string { return filepath.Join(b.CacheDir, "build", keyOf(b.Function)) }
+
 // assemble puts template and function together in a folder that is kept, as
 // faas-cli does in build/NAME.
 func (b *build) assemble() (string, error) {
-	dir := filepath.Join(b.CacheDir, "build", keyOf(b.Function))
+	dir := b.dir()
 	into := map[string]string{}
 	if err := list(b.Template, into, "", "function"); err != nil {
 		return "", fmt.Errorf("read template %s: %w", b.Lang, err)
@@ -189,7 +192,9 @@ func (b *build) command(ctx context.Context, dir string, env []string, name stri
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+		// The developer knows the function's own folder, not the one it is built in.
+		said := strings.ReplaceAll(strings.TrimSpace(string(out)), filepath.Join(b.dir(), "function"), b.Handler)
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, said)
 	}
 	return nil
 }

@@ -179,6 +179,12 @@ func TestBuildRefuses(t *testing.T) {
 	if _, err := Build(t.Context(), f, o); err == nil || !strings.Contains(err.Error(), "undefined: nothing") {
 		t.Errorf("a mistake in the code: %v", err)
 	}
+	if err := os.WriteFile(filepath.Join(f.Handler, "handler.go"), []byte("package function\n\nimport _ \"example.com/nothing\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Build(t.Context(), f, o); err == nil || !strings.Contains(err.Error(), "cd "+f.Handler+"\n") {
+		t.Errorf("a module that is missing: %v", err)
+	}
 }
 
 func TestAFileThatIsGoneLeavesTheImage(t *testing.T) {
