@@ -25,7 +25,7 @@ with this prefix that does not exist, with the name of the nearest that does.
 const triggersHead = `
 ## Triggers
 
-A trigger is made when the function is deployed, changed with it, and removed when the annotation or the function is. Where a kind takes several sources, commas separate them. Options stand behind the source as in a URL's
+A trigger is made when the function is deployed, changed with it, and removed when the annotation or the function is. One that another tool removed comes back with the next deployment, also with the same once more. Where a kind takes several sources, commas separate them. Options stand behind the source as in a URL's
 query; a comma in an option is written ` + "`%2C`, an ampersand `%26`" + `. All invoke the alias ` + "`live`" + `, so that a deployment that fails never gets an event. For queues and streams the function's role needs the rights of AWS's managed policies
 (such as AWSLambdaSQSQueueExecutionRole).
 
@@ -48,8 +48,8 @@ const annotationsTail = `
 
 ## Deployments and versions
 
-Each deployment is a version of the Lambda function, and the alias ` + "`live`" + ` names the one that serves. A new version is published beside it, made ready with all that belongs to it, and takes its place in one step; invocations of the one before
-go on to their end. A deployment that fails is undone; one whose provider ended in the middle is undone or completed by the next list, deployment or deletion of any provider, two minutes after its last step, by AWS's clock. The same deployment again makes no new version.
+Each deployment is a version of the Lambda function, and the alias ` + "`live`" + ` names the one that serves. A new version is published beside it, started once, made ready with all that belongs to it, and takes its place in one step; invocations of the one before
+go on to their end. What starts it is a request for ` + "`/_/health`" + `, which the watchdog answers by itself and AWS counts as an invocation: a version whose process does not start is refused with 400, and the one before goes on serving. A deployment that fails is undone; one whose provider ended in the middle is undone or completed by the next list, deployment or deletion of any provider, two minutes after its last step, by AWS's clock. The same deployment again makes no new version.
 
 ` + "`faas-lambda rollback NAME`" + ` lets the deployment before serve again, ` + "`--list`" + ` shows those that are kept, and the annotation ` + "`com.openfaas.lambda/rollback`" + ` does the same in an update.
 

@@ -72,10 +72,14 @@ type attachment struct {
 	want     belongings
 	had      []belongings // of the deployments that it may be of; none: nothing yet
 	late     bool         // what serves is what is wanted: what it does not need may go
+	unsure   bool         // it may have anything: the record of it cannot be read
 }
 
 // differs tells whether a part of what is wanted may not be what is there.
 func (at attachment) differs(part func(belongings) any) bool {
+	if at.unsure {
+		return true
+	}
 	for _, had := range at.had {
 		if !reflect.DeepEqual(part(had), part(at.want)) {
 			return true
@@ -91,6 +95,7 @@ func (c *change) attachments(late bool) (attachment, error) {
 	if at.want, err = belongingsOf(c.plan.deployment, c.plan.function, c.replicas); err != nil {
 		return at, err
 	}
+	at.unsure = c.current != nil && c.current.damaged != nil
 	if c.before != nil {
 		at.had[0], err = belongingsOf(c.before.Deployed, c.plan.function, c.current.replicas(*c.before))
 	}
@@ -112,7 +117,7 @@ func (b *Backend) attach(ctx context.Context, at attachment) error {
 // instances of the version before would be of no use. Provisioned concurrency is
 // never more than the reserved one, so what shrinks shrinks first.
 func (b *Backend) setConcurrency(ctx context.Context, at attachment) error {
-	shrinks := false
+	shrinks := at.unsure
 	for _, had := range at.had {
 		shrinks = shrinks || had.provisioned > at.want.provisioned
 	}

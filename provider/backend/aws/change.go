@@ -45,7 +45,7 @@ func (b *Backend) newChange(p plan, c code, current *found) (*change, error) {
 		doc:    document{Service: p.name.Function, Namespace: p.name.Namespace, Created: time.Now().UTC().Truncate(time.Second)},
 	}
 	if current != nil {
-		ch.tags = current.tags
+		ch.tags, ch.arn = current.tags, current.arn()
 		if current.damaged == nil {
 			ch.doc = current.doc
 			if r, err := current.doc.current(); err == nil {
@@ -97,6 +97,21 @@ func (c *change) run(ctx context.Context, steps ...func(context.Context) error) 
 		return fmt.Errorf("%w; and it could not be undone: %w; the next deployment, deletion or list does it", err, undone)
 	}
 	return err
+}
+
+// mend brings back the triggers of a deployment that serves already, where
+// another tool removed them.
+func (c *change) mend(ctx context.Context) error {
+	for _, late := range []bool{false, true} {
+		at, err := c.attachments(late)
+		if err == nil {
+			err = c.b.setTriggers(ctx, at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // undo brings back what was there before, unless the function is by now in the

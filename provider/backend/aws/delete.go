@@ -78,7 +78,7 @@ func (b *Backend) remove(ctx context.Context, f *found) error {
 
 // detach removes what belongs to a function and does not go with it.
 func (b *Backend) detach(ctx context.Context, f *found) error {
-	at := attachment{account: f.account, name: f.name, function: f.function(), arn: f.arn(), want: nothing, had: f.belongings(), late: true}
+	at := attachment{account: f.account, name: f.name, function: f.function(), arn: f.arn(), want: nothing, had: f.belongings(), late: true, unsure: f.damaged != nil}
 	return b.setTriggers(ctx, at)
 }
 

@@ -66,8 +66,12 @@ func (b *Backend) bring(ctx context.Context, p plan, code code, current *found) 
 		return err
 	}
 	if current != nil && current.doc.Current == c.digest && current.state() == settled {
-		if serves, err := c.serves(ctx); serves || err != nil {
-			return err // there is nothing to do
+		serves, err := c.serves(ctx)
+		if err != nil {
+			return err
+		}
+		if serves {
+			return c.mend(ctx)
 		}
 	}
 	defer b.cache.forget(p.name)

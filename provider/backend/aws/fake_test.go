@@ -82,7 +82,7 @@ func (f *fakeFunction) version(qualifier string) map[string]any {
 
 func newFakeLambda(t *testing.T) *fakeLambda {
 	t.Helper()
-	f := &fakeLambda{functions: map[string]*fakeFunction{}}
+	f := &fakeLambda{functions: map[string]*fakeFunction{}, invoked: streams(chunk(`{"statusCode":200}`+nul), end("{}"))}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.endpoint = server.URL
@@ -224,7 +224,7 @@ func (f *fakeLambda) do(op string, w http.ResponseWriter, r *http.Request, name 
 			return nil
 		}
 		return function.alias()
-	case "Concurrency":
+	case "Concurrency", "EventInvokeConfig":
 		return map[string]any{}
 	case "TagResource":
 		for key, value := range in["Tags"].(map[string]any) {
@@ -338,8 +338,11 @@ func operation(r *http.Request) (op, function string) {
 	if name == "" {
 		return map[string]string{"GET": "ListFunctions", "POST": "CreateFunction"}[r.Method], ""
 	}
-	if strings.HasSuffix(sub, "concurrency") {
+	switch {
+	case strings.HasSuffix(sub, "concurrency"):
 		return "Concurrency", name
+	case sub == "event-invoke-config":
+		return "EventInvokeConfig", name
 	}
 	return map[string]string{
 		"POST versions": "PublishVersion", "GET versions": "ListVersionsByFunction", "POST aliases": "CreateAlias",

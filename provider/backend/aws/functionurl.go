@@ -27,7 +27,7 @@ func (b *Backend) setURL(ctx context.Context, at attachment) error {
 		return left(at.removeURL(ctx))
 	}
 	t := wanted[0]
-	if at.late || at.unchanged(t) {
+	if at.late {
 		return nil
 	}
 	auth, mode, cors := lambdatypes.FunctionUrlAuthType(t.source), lambdatypes.InvokeModeBuffered, &lambdatypes.Cors{}

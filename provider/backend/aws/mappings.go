@@ -208,20 +208,48 @@ func (b *Backend) updateMapping(ctx context.Context, at attachment, id string, t
 		ParallelizationFactor: t.int32Of("parallelization"), MaximumRetryAttempts: t.int32Of("retries"), MaximumRecordAgeInSeconds: t.secondsOf("max-age"),
 		BisectBatchOnFunctionError: t.bisects(), SourceAccessConfigurations: t.access(),
 	}
-	// What is not named stays: so what was named before is named with nothing.
-	if in.FilterCriteria == nil {
-		in.FilterCriteria = &lambdatypes.FilterCriteria{Filters: []lambdatypes.Filter{}}
-	}
-	if in.FunctionResponseTypes == nil {
-		in.FunctionResponseTypes = []lambdatypes.FunctionResponseType{}
-	}
-	if in.ScalingConfig == nil && t.kind == "sqs" {
-		in.ScalingConfig = &lambdatypes.ScalingConfig{}
-	}
+	t.resetMapping(in)
 	return b.patiently(ctx, "change mapping of "+t.source, func() error {
 		_, err := at.account.lambda.UpdateEventSourceMapping(ctx, in)
 		return err
 	})
+}
+
+// resetMapping names what in does not name, with what a new mapping has: an
+// update leaves alone what it does not name (Lambda API,
+// UpdateEventSourceMapping). Kafka's own window of half a second cannot be asked
+// for; without one is nearest.
+func (t trigger) resetMapping(in *lambda.UpdateEventSourceMappingInput) {
+	size := int32(100)
+	if t.kind == "sqs" {
+		size = 10
+		otherwise(&in.ScalingConfig, lambdatypes.ScalingConfig{})
+	}
+	otherwise(&in.BatchSize, size)
+	otherwise(&in.MaximumBatchingWindowInSeconds, 0)
+	otherwise(&in.FilterCriteria, lambdatypes.FilterCriteria{Filters: []lambdatypes.Filter{}})
+	if in.FunctionResponseTypes == nil {
+		in.FunctionResponseTypes = []lambdatypes.FunctionResponseType{}
+	}
+	switch t.kind {
+	case "kinesis", "dynamodb":
+		otherwise(&in.ParallelizationFactor, 1)
+		otherwise(&in.MaximumRetryAttempts, -1)
+		otherwise(&in.MaximumRecordAgeInSeconds, -1)
+		otherwise(&in.BisectBatchOnFunctionError, false)
+		otherwise(&in.DestinationConfig, lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("")}})
+	case "kafka":
+		if in.SourceAccessConfigurations == nil {
+			in.SourceAccessConfigurations = []lambdatypes.SourceAccessConfiguration{}
+		}
+	}
+}
+
+// otherwise sets what is not set.
+func otherwise[T any](to **T, value T) {
+	if *to == nil {
+		*to = &value
+	}
 }
 
 func (b *Backend) deleteMapping(ctx context.Context, at attachment, id string) error {

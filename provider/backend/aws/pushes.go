@@ -32,24 +32,25 @@ func bucketARN(at attachment, t trigger, _ string) string {
 // notifications reads a bucket's notifications, changes those for functions and
 // writes them back: S3 takes only all of them together. A bucket that is gone
 // has none. S3 checks all destinations, others' among them, unless it is told
-// not to: then what is gone of theirs is in nobody's way.
+// not to: then what is gone of theirs is in nobody's way. Where the change adds
+// or removes nothing, nothing is written.
 func notifications(ctx context.Context, at attachment, bucket string, unchecked bool, change func([]s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration) error {
 	doing := "notify of bucket " + bucket
 	has, err := at.account.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 	if err != nil {
 		return awsError(doing, err)
 	}
+	functions := change(has.LambdaFunctionConfigurations)
+	if len(functions) == len(has.LambdaFunctionConfigurations) {
+		return nil
+	}
 	_, err = at.account.s3.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
 		Bucket: &bucket, SkipDestinationValidation: &unchecked, NotificationConfiguration: &s3types.NotificationConfiguration{
-			LambdaFunctionConfigurations: change(has.LambdaFunctionConfigurations),
+			LambdaFunctionConfigurations: functions,
 			QueueConfigurations:          has.QueueConfigurations, TopicConfigurations: has.TopicConfigurations, EventBridgeConfiguration: has.EventBridgeConfiguration,
 		},
 	})
 	return awsError(doing, err)
-}
-
-func without(list []s3types.LambdaFunctionConfiguration, id string) []s3types.LambdaFunctionConfiguration {
-	return slices.DeleteFunc(slices.Clone(list), func(c s3types.LambdaFunctionConfiguration) bool { return aws.ToString(c.Id) == id })
 }
 
 func connectBucket(ctx context.Context, at attachment, t trigger, sid string) error {
@@ -71,14 +72,21 @@ func connectBucket(ctx context.Context, at attachment, t trigger, sid string) er
 		c.Filter = &s3types.NotificationConfigurationFilter{Key: &s3types.S3KeyFilter{FilterRules: rules}}
 	}
 	return notifications(ctx, at, t.source, false, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
-		return append(without(list, sid), c)
+		if slices.ContainsFunc(list, named(sid)) {
+			return list // its id says all that is in it
+		}
+		return append(list, c)
 	})
+}
+
+func named(id string) func(s3types.LambdaFunctionConfiguration) bool {
+	return func(c s3types.LambdaFunctionConfiguration) bool { return aws.ToString(c.Id) == id }
 }
 
 func disconnectBucket(ctx context.Context, at attachment, sid, source string) error {
 	_, bucket, _ := strings.Cut(source, ":::")
 	err := notifications(ctx, at, bucket, true, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
-		return without(list, sid)
+		return slices.DeleteFunc(slices.Clone(list), named(sid))
 	})
 	if codeOf(err) == "NoSuchBucket" {
 		return nil
@@ -170,14 +178,26 @@ const scheduled = `{"version":"2.0","routeKey":"$default","rawPath":"/","rawQuer
 	`"requestContext":{"domainName":"schedule","http":{"method":"POST","path":"/","protocol":"HTTP/1.1","sourceIp":"127.0.0.1","userAgent":"faas-lambda"},"routeKey":"$default","stage":"$default"},` +
 	`"isBase64Encoded":false}`
 
+// connectRule leaves a rule that is there as it is: made anew it would begin its
+// period anew.
 func connectRule(ctx context.Context, at attachment, t trigger, sid string) error {
 	doing := "schedule " + t.source
+	if at.unchanged(t) {
+		if err := aim(ctx, at, doing, sid); codeOf(err) != "ResourceNotFoundException" {
+			return err
+		}
+	}
 	_, err := at.account.events.PutRule(ctx, &eventbridge.PutRuleInput{
 		Name: &sid, ScheduleExpression: &t.source, State: eventtypes.RuleStateEnabled, Description: aws.String("invokes function " + at.name.String() + " of faas-lambda"),
 	})
 	if err != nil {
 		return awsError(doing, err)
 	}
+	return aim(ctx, at, doing, sid)
+}
+
+// aim lets a rule invoke the function.
+func aim(ctx context.Context, at attachment, doing, sid string) error {
 	out, err := at.account.events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &sid, Targets: []eventtypes.Target{{Id: aws.String(ruleTarget), Arn: aws.String(at.alias()), Input: aws.String(scheduled)}}})
 	if err == nil && out.FailedEntryCount > 0 && len(out.FailedEntries) > 0 {
 		return fmt.Errorf("%s: %s (%s)", doing, aws.ToString(out.FailedEntries[0].ErrorMessage), aws.ToString(out.FailedEntries[0].ErrorCode))

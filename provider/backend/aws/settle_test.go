@@ -274,7 +274,7 @@ func TestWhatOtherToolsDidIsMended(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeLambda(t)
-			f.opts.TakeOver = -1
+			f.opts.TakeOver, f.triggers = -1, newFakeTriggers()
 			for _, d := range []types.FunctionDeployment{old, d} {
 				if err := f.deploy(t.Context(), t, d, "zip"); err != nil {
 					t.Fatal(err)

@@ -19,12 +19,9 @@ import (
 func (at attachment) alias() string { return at.arn + ":" + liveAlias }
 
 // setTriggers makes the triggers that are missing and, when it is late, removes
-// those that are not wanted. What there is says AWS; only whether it has to be
-// asked at all say the records.
+// those that are not wanted. What there is says AWS, so that what another tool
+// removed comes back; only whether it has to be asked at all say the records.
 func (b *Backend) setTriggers(ctx context.Context, at attachment) error {
-	if !at.differs(func(b belongings) any { return b.triggers }) {
-		return nil
-	}
 	for _, set := range []func(context.Context, attachment) error{b.setMappings, b.setPushes, b.setURL} {
 		if err := set(ctx, at); err != nil {
 			return refusedTrigger(fmt.Errorf("set triggers of function %s: %w", at.name, err))
@@ -57,9 +54,9 @@ func (at attachment) wanted(is func(trigger) bool) []trigger {
 	return slices.DeleteFunc(slices.Clone(at.want.triggers), func(t trigger) bool { return !is(t) })
 }
 
-// concerns tells whether a trigger of which is true is wanted, or was.
+// concerns tells whether a trigger of which is true is wanted, or may be there.
 func (at attachment) concerns(is func(trigger) bool) bool {
-	if slices.ContainsFunc(at.want.triggers, is) {
+	if at.unsure || slices.ContainsFunc(at.want.triggers, is) {
 		return true
 	}
 	return slices.ContainsFunc(at.had, func(b belongings) bool { return slices.ContainsFunc(b.triggers, is) })
@@ -120,13 +117,19 @@ func parsePolicy(text string) (map[string]statement, error) {
 	return ours, nil
 }
 
-// allow lets a service invoke the function on behalf of a source.
-func (at attachment) allow(ctx context.Context, sid, principal, source, account string) error {
+// allow lets the service of a trigger invoke the function on behalf of its
+// source.
+func (at attachment) allow(ctx context.Context, t trigger, sid string) error {
+	with := pushers[t.kind]
 	in := &lambda.AddPermissionInput{
 		FunctionName: &at.function, Qualifier: aws.String(liveAlias), StatementId: &sid, Action: aws.String("lambda:InvokeFunction"),
-		Principal: &principal, SourceArn: &source,
+		Principal: &with.principal, SourceArn: aws.String(with.source(at, t, sid)),
 	}
-	if account != "" {
+	if t.kind == "s3" { // the ARN of a bucket names no account
+		account, err := at.account.accountID(ctx)
+		if err != nil {
+			return err
+		}
 		in.SourceAccount = &account
 	}
 	return at.permit(ctx, in)
@@ -183,17 +186,13 @@ func (b *Backend) setPushes(ctx context.Context, at attachment) error {
 		if t.kind == "sns" {
 			topics[t.source] = true
 		}
-		if _, ok := there[sid]; at.late || ok && at.unchanged(t) {
+		if at.late {
 			continue
 		}
-		account := ""
-		if t.kind == "s3" { // the ARN of a bucket names no account
-			if account, err = at.account.accountID(ctx); err != nil {
+		if _, ok := there[sid]; !ok {
+			if err := at.allow(ctx, t, sid); err != nil {
 				return err
 			}
-		}
-		if err := at.allow(ctx, sid, with.principal, with.source(at, t, sid), account); err != nil {
-			return err
 		}
 		if err := with.connect(ctx, at, t, sid); err != nil {
 			return err

@@ -147,6 +147,12 @@ func (f *fakeTriggers) mapping(w http.ResponseWriter, r *http.Request, in map[st
 		f.made++
 		id = strconv.Itoa(f.made)
 		in["UUID"], in["State"] = id, "Enabled"
+		if size := 10; in["BatchSize"] == nil {
+			if !strings.Contains(fmt.Sprint(in["EventSourceArn"]), ":sqs:") {
+				size = 100
+			}
+			in["BatchSize"] = size
+		}
 		f.mappings[id] = in
 		answerJSON(w, in)
 	case "PUT":
@@ -224,6 +230,11 @@ func (f *fakeTriggers) events(w http.ResponseWriter, target string, in map[strin
 	case "PutRule":
 		f.rules[in["Name"].(string)] = in["ScheduleExpression"].(string)
 	case "PutTargets":
+		if f.rules[in["Rule"].(string)] == "" {
+			w.WriteHeader(400)
+			fmt.Fprint(w, `{"__type":"ResourceNotFoundException","message":"Rule does not exist on EventBus default."}`)
+			return
+		}
 		f.targets[in["Rule"].(string)] = in["Targets"].([]any)[0].(map[string]any)["Arn"].(string)
 	case "RemoveTargets":
 		delete(f.targets, in["Rule"].(string))
@@ -289,7 +300,7 @@ func TestTriggers(t *testing.T) {
 			p + "sns", sns + `news?filter={"kind":["a"]}`, p + "url", "NONE?mode=RESPONSE_STREAM", "topic", "cron-function", "schedule", "*/30 * * * *",
 		}, []string{
 			"6 statements", "bucket uploads [s3:ObjectCreated:* s3:ObjectRemoved:*] [{prefix in/}]", "bucket uploads to q",
-			"mapping a 5 <nil>", "mapping b <nil> <nil>", "mapping 9092]]] <nil> [orders]",
+			"mapping a 5 <nil>", "mapping b 10 <nil>", "mapping 9092]]] 100 [orders]",
 			"rule cron(0,30 * * * ? *) target true", `topic news {"kind":["a"]}`, "url NONE RESPONSE_STREAM",
 		}},
 		{"others", []string{
