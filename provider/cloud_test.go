@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"debug/elf"
 	"encoding/binary"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	awscredentials "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -40,18 +42,48 @@ type cloud struct {
 	url    *url.URL
 	lambda *lambda.Client
 	s3     *s3.Client
+	inert  bool // no package holds anything that runs
 
 	mu    sync.Mutex               // guards calls
 	calls map[string][]faults.Call // by access key, in their order
 }
 
-// ServeHTTP keeps what is called, and by whom.
+// ServeHTTP keeps what is called, and by whom. Where no package holds anything
+// that runs, it answers invocations by itself, unless they are to fail.
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := c.server.CallOf(r)
 	c.mu.Lock()
 	c.calls[call.AccessKey] = append(c.calls[call.AccessKey], call)
 	c.mu.Unlock()
+	if c.inert && call.Operation == "InvokeWithResponseStream" {
+		c.server.Faults().Serve(w, r, call, http.HandlerFunc(started), refused)
+		return
+	}
 	c.server.ServeHTTP(w, r)
+}
+
+// started is how bootstrap answers that a function runs.
+func started(w http.ResponseWriter, _ *http.Request) {
+	encoder := eventstream.NewEncoder()
+	for _, e := range [][2]string{{"PayloadChunk", `{"statusCode":200}` + strings.Repeat("\x00", 8)}, {"InvokeComplete", "{}"}} {
+		message := eventstream.Message{Payload: []byte(e[1])}
+		message.Headers.Set(":message-type", eventstream.StringValue("event"))
+		message.Headers.Set(":event-type", eventstream.StringValue(e[0]))
+		if encoder.Encode(w, message) != nil {
+			return // the client is gone
+		}
+	}
+}
+
+// refused is how Lambda answers that it does not invoke.
+func refused(w http.ResponseWriter, _ *http.Request, _ faults.Call, why faults.Refusal) {
+	code, status := cmp.Or(why.Code, "ServiceException"), cmp.Or(why.Status, http.StatusInternalServerError)
+	if why.Throttled {
+		code, status = "TooManyRequestsException", http.StatusTooManyRequests
+	}
+	w.Header().Set("X-Amzn-ErrorType", code)
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"message":%q}`, why.Message)
 }
 
 func newCloud(t *testing.T) *cloud {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
@@ -31,6 +33,8 @@ type change struct {
 	tags     map[string]string // as they are
 	revision string            // of $LATEST as this change left it
 	version  string            // that was published
+
+	published lambdatypes.FunctionConfiguration // of that version
 }
 
 func (b *Backend) newChange(p plan, c code, current *found) (*change, error) {

@@ -78,7 +78,7 @@ func (b *Backend) bring(ctx context.Context, p plan, code code, current *found) 
 	if current == nil {
 		return c.run(ctx, c.create, c.publish, c.name, c.attach, c.finish)
 	}
-	return c.run(ctx, c.stage, c.record, c.upload, c.publish, c.attach, c.serve, c.finish)
+	return c.run(ctx, c.stage, c.record, c.upload, c.publish, c.start, c.attach, c.serve, c.finish)
 }
 
 // packTime is how long an image may take to come from its registry and be

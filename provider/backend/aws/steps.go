@@ -102,12 +102,14 @@ func (c *change) settle(ctx context.Context, version string) error {
 	if err != nil {
 		return err
 	}
-	if version == "" {
-		c.revision = aws.ToString(out.Configuration.RevisionId)
-		c.tags, c.arn = out.Tags, aws.ToString(out.Configuration.FunctionArn)
-		if m := markOf(*out.Configuration); m != c.mark {
-			return backend.Errorf(backend.ErrConflict, "update function %s: another change of the function took it over", c.plan.name)
-		}
+	if version != "" {
+		c.published = *out.Configuration
+		return nil
+	}
+	c.revision = aws.ToString(out.Configuration.RevisionId)
+	c.tags, c.arn = out.Tags, aws.ToString(out.Configuration.FunctionArn)
+	if m := markOf(*out.Configuration); m != c.mark {
+		return backend.Errorf(backend.ErrConflict, "update function %s: another change of the function took it over", c.plan.name)
 	}
 	return nil
 }

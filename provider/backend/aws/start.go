@@ -1,0 +1,45 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// healthCheck is what Kubernetes asks a function's watchdog, ours as well: it
+// answers by itself once the function's process is ready. An image without a
+// watchdog answers as it likes.
+const healthCheck = "/_/health"
+
+// start makes sure that the new version starts, before it takes the place of the
+// one that serves: an instance of it answers a health check. A version that
+// cannot be asked, because the function has no concurrency left for example, is
+// taken at its word.
+func (c *change) start(ctx context.Context) error {
+	to := (&found{account: c.account, name: c.plan.name, config: c.published}).target()
+	if to.adopted {
+		return nil // it knows no such request
+	}
+	to.qualifier = c.version
+	ctx, cancel := context.WithTimeout(ctx, c.b.opts.DeployTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, healthCheck, nil)
+	if err != nil {
+		return fmt.Errorf("update function %s: %w", c.plan.name, err)
+	}
+	answer, err := c.b.invokeOn(ctx, to, r)
+	var failed *backend.FunctionError
+	switch {
+	case err == nil:
+		_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxRefusal))
+		return errors.Join(err, answer.Body.Close())
+	case errors.As(err, &failed), errors.Is(err, backend.ErrTimeout):
+		return backend.Errorf(backend.ErrInvalid, "update function %s: its new version does not start, so the one before goes on serving: %w", c.plan.name, err)
+	}
+	c.b.log.Warn("new version was not started before it serves", "function", c.plan.name.String(), "error", err)
+	return nil
+}
