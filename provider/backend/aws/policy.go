@@ -77,7 +77,9 @@ func (p Place) resources(on string) []string {
 	case "repository":
 		return []string{p.arn("ecr", "repository/"+p.Repository)}
 	case "self":
-		return []string{"arn:" + p.Partition + ":iam::" + p.Account + ":*"}
+		// IAM takes no path that begins with an asterisk.
+		principal := "arn:" + p.Partition + ":iam::" + p.Account + ":"
+		return []string{principal + "role/*", principal + "user/*"}
 	}
 	return []string{"*"}
 }

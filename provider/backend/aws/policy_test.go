@@ -61,6 +61,12 @@ func TestPolicies(t *testing.T) {
 		if slices.Contains(s.Resource, "*") && s.Sid != "ListFunctions" && s.Sid != "ListSecrets" && s.Sid != "Triggers" && s.Sid != "Registry" {
 			t.Errorf("%s is about everything", s.Sid)
 		}
+		for _, resource := range s.Resource {
+			_, path, is := strings.Cut(resource, ":iam::123456789012:")
+			if is && !strings.HasPrefix(path, "role/") && !strings.HasPrefix(path, "user/") {
+				t.Errorf("%s is about %s, which IAM refuses", s.Sid, resource)
+			}
+		}
 		for _, action := range s.Action {
 			if strings.Contains(action, "*") {
 				t.Errorf("%s allows %s", s.Sid, action)
