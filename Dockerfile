@@ -18,7 +18,7 @@ COPY . .
 RUN make VERSION=${VERSION} SHA=${SHA} CREATED=0 \
       bin/images/programs/linux-${TARGETARCH}/faas-lambda bin/images/programs/linux-${TARGETARCH}/fwatchdog \
  && mkdir /out && mv bin/images/programs/linux-${TARGETARCH}/* /out/ \
- && go run ./images -root /out/root
+ && CGO_ENABLED=0 go run ./images -root /out/root
 
 FROM scratch AS fwatchdog
 COPY --from=build /out/fwatchdog /fwatchdog
