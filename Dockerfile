@@ -21,10 +21,18 @@ RUN make VERSION=${VERSION} SHA=${SHA} CREATED=0 \
  && CGO_ENABLED=0 go run ./images -root /out/root
 
 FROM scratch AS fwatchdog
+ARG VERSION=dev
+ARG SHA=
+LABEL org.opencontainers.image.title="fwatchdog" org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${SHA}" \
+      org.opencontainers.image.licenses="MIT" org.opencontainers.image.source="https://github.com/faas-lambda/faas-lambda"
 COPY --from=build /out/fwatchdog /fwatchdog
 ENTRYPOINT ["/fwatchdog"]
 
 FROM scratch
+ARG VERSION=dev
+ARG SHA=
+LABEL org.opencontainers.image.title="faas-lambda" org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${SHA}" \
+      org.opencontainers.image.licenses="MIT" org.opencontainers.image.source="https://github.com/faas-lambda/faas-lambda"
 COPY --from=build /out/root/ /
 COPY --from=build --chown=65532:65532 /out/root/home/nonroot/ /home/nonroot/
 COPY --from=build /out/faas-lambda /faas-lambda

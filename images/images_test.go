@@ -185,6 +185,15 @@ func TestTheDockerfileSaysTheSame(t *testing.T) {
 	if _, ok := provider.config.ExposedPorts["8080/tcp"]; !ok || len(provider.config.ExposedPorts) != 1 {
 		t.Errorf("ports %v", provider.config.ExposedPorts)
 	}
+	o := order{version: "${VERSION}", revision: "${SHA}"}
+	for stage, of := range map[string]recipe{stages[1]: fwatchdog, last: provider} {
+		for key, value := range o.annotations(of) {
+			left := key == "org.opencontainers.image.created" || key == "org.opencontainers.image.description" // the engine says the one, and nobody the other
+			if !left && !strings.Contains(stage, fmt.Sprintf("%s=%q", key, value)) {
+				t.Errorf("the Dockerfile does not say %s=%q of %s", key, value, of.name)
+			}
+		}
+	}
 	if want := "ENTRYPOINT " + quoted(fwatchdog.config.Entrypoint); !strings.Contains(stages[1], want) {
 		t.Errorf("the Dockerfile does not say %q of fwatchdog", want)
 	}
