@@ -88,7 +88,7 @@ func (t folderTarget) place(ctx context.Context, cfg config.Config, o runOptions
 		return placed{}, err
 	}
 	if len(all) != 1 {
-		return placed{}, fmt.Errorf("run %s: its stack file has %d functions: choose one with --filter", string(t), len(all))
+		return placed{}, fmt.Errorf("run %s: it stands for %d functions: choose one with --filter", string(t), len(all))
 	}
 	f := all[0]
 	options, err := o.folder.workshop(runtime.GOARCH, os.Stderr)
@@ -116,6 +116,9 @@ func (t folderTarget) place(ctx context.Context, cfg config.Config, o runOptions
 		}
 	}
 	d.EnvProcess = f.Deployment.EnvProcess
+	if o.memory == 0 {
+		d.Limits = f.Deployment.Limits
+	}
 	return deployLocal(ctx, cfg, d)
 }
 

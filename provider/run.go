@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ output. --sample KIND alone prints the event, to be changed and given back.`,
 	f.StringVar(&o.name, "name", "", "name of the function (default: made from the image, file or folder)")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "environment variable of the function, NAME=VALUE; may be repeated")
 	f.StringArrayVar(&o.annotations, "annotation", nil, "annotation of the deployment, NAME=VALUE; may be repeated")
-	f.IntVar(&o.memory, "memory", 256, "MB that the function may use")
+	f.IntVar(&o.memory, "memory", 0, "MB that the function may use (default: the limit in its stack file, else 256)")
 	f.DurationVar(&o.timeout, "timeout", 0, "how long an invocation may take (default: what the image says, else one minute)")
 	f.StringVar(&o.event, "event", "", "send the event in this file, - for standard input, and end")
 	f.StringVar(&o.sample, "sample", "", "send an event of this kind and end: "+strings.Join(samples.Kinds(), ", "))
@@ -195,8 +196,8 @@ func (o runOptions) config(data string) (config.Config, error) {
 		return config.Config{}, err
 	}
 	cfg.CacheDir = defaultCache()
-	cfg.Lambda.Memory = o.memory
-	if o.memory < 128 || o.memory > 10240 {
+	cfg.Lambda.Memory = cmp.Or(o.memory, 256)
+	if cfg.Lambda.Memory < 128 || cfg.Lambda.Memory > 10240 {
 		return config.Config{}, fmt.Errorf("--memory %d: Lambda takes 128 to 10240 MB", o.memory)
 	}
 	if o.timeout < 0 || o.timeout > 900*time.Second {

@@ -54,6 +54,8 @@ func TestRunRefusesBadFlags(t *testing.T) {
 		"long timeout":     {[]string{"oci:/nowhere", "--sample", "sqs", "--timeout", "1h"}, "--timeout 1h"},
 		"variable":         {[]string{"oci:/nowhere", "--sample", "sqs", "--env", "A"}, `--env "A"`},
 		"no such image":    {[]string{"oci:/nowhere", "--sample", "sqs"}, "/nowhere"},
+		"no such folder":   {[]string{"./nowhere", "--sample", "sqs"}, "run ./nowhere: stat ./nowhere: no such file"},
+		"no such zip":      {[]string{"nowhere.zip", "--sample", "sqs"}, "run nowhere.zip: stat nowhere.zip: no such file"},
 		"not a zip":        {[]string{"run_test.go", "--sample", "sqs"}, "neither a folder nor a .zip"},
 		"not a function":   {[]string{"testdata", "--sample", "sqs"}, "no stack.yaml"},
 		"too many targets": {[]string{"a", "b"}, "accepts at most 1"},

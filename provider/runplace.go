@@ -34,6 +34,8 @@ type placed struct {
 func (o runOptions) find(target string) (runnable, error) {
 	info, err := os.Stat(target)
 	switch {
+	case err != nil && (strings.HasPrefix(target, ".") || filepath.IsAbs(target) || strings.HasSuffix(target, ".zip")):
+		return nil, fmt.Errorf("run %s: %w", target, err)
 	case err != nil:
 		return imageTarget(target), nil // not on this disk, so a reference
 	case info.IsDir():
@@ -161,7 +163,7 @@ func (t zipTarget) place(ctx context.Context, cfg config.Config, o runOptions, _
 	lambda := lambdaClient{endpoint: cfg.Lambda.Endpoint, function: p.name}
 	err = lambda.create(ctx, map[string]any{
 		"FunctionName": p.name, "Runtime": "provided.al2023", "Handler": "bootstrap", "Role": cfg.Lambda.Role,
-		"Code": map[string]any{"ZipFile": code}, "MemorySize": o.memory, "Timeout": int(cfg.Lambda.Timeout.Seconds()),
+		"Code": map[string]any{"ZipFile": code}, "MemorySize": cfg.Lambda.Memory, "Timeout": int(cfg.Lambda.Timeout.Seconds()),
 		"Environment": map[string]any{"Variables": env}, "Architectures": []string{map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]},
 	})
 	p.handler = urlHandler{lambda: lambda}
