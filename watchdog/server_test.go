@@ -2,6 +2,7 @@ package watchdog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,24 +12,26 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // asFunction is a variable with the address that this program listens on as the
-// process of a function.
-const asFunction = "WATCHDOG_TEST_FUNCTION"
+// process of a function, mayEnd one with the address of who says when it may end.
+const (
+	asFunction = "WATCHDOG_TEST_FUNCTION"
+	mayEnd     = "WATCHDOG_TEST_MAY_END"
+)
 
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(asFunction); addr != "" {
-		fmt.Fprintln(os.Stderr, slowToEnd(addr))
+		fmt.Fprintln(os.Stderr, slowToEnd(addr, os.Getenv(mayEnd)))
 		os.Exit(3)
 	}
 	os.Exit(m.Run())
 }
 
-// slowToEnd serves until /crash, which closes the socket and ends the process
-// some time later.
-func slowToEnd(addr string) error {
+// slowToEnd serves until /crash, which closes the socket. Then it connects to
+// allow, and returns when that connection is closed.
+func slowToEnd(addr, allow string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -40,9 +43,13 @@ func slowToEnd(addr string) error {
 		}
 		_, _ = io.Copy(w, r.Body)
 	})}
-	err = server.Serve(listener)
-	time.Sleep(200 * time.Millisecond)
-	return err
+	served := server.Serve(listener)
+	waiting, err := net.Dial("tcp", allow)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, waiting)
+	return errors.Join(served, err)
 }
 
 // TestTheRequestAfterACrashIsServed asks while the process that crashed has
@@ -53,10 +60,12 @@ func TestTheRequestAfterACrashIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := free.Addr().String()
-	if err := free.Close(); err != nil {
+	crashed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err := errors.Join(err, free.Close()); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := ParseConfig(OfWatchdog, []string{"mode=http", "fprocess=" + os.Args[0], "upstream_url=http://" + addr, "http_buffer_req_body=true", asFunction + "=" + addr}, nil)
+	t.Cleanup(func() { _ = crashed.Close() })
+	cfg, err := ParseConfig(OfWatchdog, []string{"mode=http", "fprocess=" + os.Args[0], "upstream_url=http://" + addr, "http_buffer_req_body=true", asFunction + "=" + addr, mayEnd + "=" + crashed.Addr().String()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +78,13 @@ func TestTheRequestAfterACrashIsServed(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	front := httptest.NewServer(w)
+	var waiting net.Conn // of the process that crashed
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if waiting != nil {
+			_ = waiting.Close()
+		}
+		w.ServeHTTP(rw, r)
+	}))
 	t.Cleanup(front.Close)
 	for i, c := range []struct {
 		path   string
@@ -83,6 +98,11 @@ func TestTheRequestAfterACrashIsServed(t *testing.T) {
 		_ = res.Body.Close()
 		if res.StatusCode != c.status || err != nil || c.status == 200 && string(body) != "hello" {
 			t.Errorf("request %d, %s: status %d %q %v, want %d", i, c.path, res.StatusCode, body, err, c.status)
+		}
+		if waiting = nil; c.path == "/crash" {
+			if waiting, err = crashed.Accept(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
