@@ -47,3 +47,20 @@ func (m *mover) keepCompiled(e layers.Entry, head []byte) {
 	m.change(e.Path).edits = []elfedit.Edit{{At: pycFlags, Bytes: []byte{pycUnchecked}}}
 	m.report.Compiled++
 }
+
+// pythonZones is for Python's zoneinfo, which knows no TZDIR.
+func (m *mover) pythonZones() string {
+	if len(m.glob("/usr/lib/python3*")) == 0 && len(m.glob("/usr/local/lib/python3*")) == 0 {
+		return ""
+	}
+	return dirs("/usr/share/zoneinfo")(m)
+}
+
+// pythonUserBase is where pip --user has installed packages for the image's user.
+func (m *mover) pythonUserBase() string {
+	base := path.Join(m.home(), ".local")
+	if len(m.glob(base+"/lib/python*/site-packages")) > 0 {
+		return m.moved(base)
+	}
+	return ""
+}

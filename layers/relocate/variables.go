@@ -152,14 +152,6 @@ func (m *mover) certificates() string {
 	return files("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")(m)
 }
 
-// pythonZones is for Python's zoneinfo, which knows no TZDIR.
-func (m *mover) pythonZones() string {
-	if len(m.glob("/usr/lib/python3*")) == 0 && len(m.glob("/usr/local/lib/python3*")) == 0 {
-		return ""
-	}
-	return dirs("/usr/share/zoneinfo")(m)
-}
-
 // locales are the compiled locales when they are directories: LOCPATH knows no
 // archive, and an archive alone stays out of reach.
 func (m *mover) locales() string {
@@ -186,65 +178,6 @@ func (m *mover) fonts() string {
 		return m.opts.Prefix
 	}
 	return ""
-}
-
-// pythonUserBase is where pip --user has installed packages for the image's user.
-func (m *mover) pythonUserBase() string {
-	base := path.Join(m.home(), ".local")
-	if len(m.glob(base+"/lib/python*/site-packages")) > 0 {
-		return m.moved(base)
-	}
-	return ""
-}
-
-// perlLibrary is @INC as Debian, and as perl's own build, compile it in.
-func (m *mover) perlLibrary() string {
-	var list []string
-	for _, pattern := range []string{
-		"/etc/perl", "/usr/local/lib/" + m.triplet() + "/perl/*", "/usr/local/share/perl/*",
-		"/usr/lib/" + m.triplet() + "/perl5/*", "/usr/share/perl5", "/usr/lib/" + m.triplet() + "/perl-base",
-		"/usr/lib/" + m.triplet() + "/perl/*", "/usr/share/perl/*",
-		"/usr/local/lib/perl5/site_perl/*/*-linux*", "/usr/local/lib/perl5/site_perl/*", "/usr/local/lib/perl5/*/*-linux*", "/usr/local/lib/perl5/*",
-		"/usr/lib/perl5/vendor_perl", "/usr/lib/perl5/core_perl", "/usr/share/perl5/vendor_perl", "/usr/share/perl5/core_perl",
-	} {
-		list = append(list, m.glob(pattern)...)
-	}
-	if len(m.glob("/usr/lib/"+m.triplet()+"/perl-base")) > 0 && len(list) > 0 || len(m.glob("/usr/local/lib/perl5/*")) > 0 || len(m.glob("/usr/lib/perl5/core_perl")) > 0 {
-		return m.join(list)
-	}
-	return ""
-}
-
-// rubyLibrary is $LOAD_PATH as Debian, and as ruby's own build, compile it in.
-func (m *mover) rubyLibrary() string {
-	var list []string
-	for _, base := range []string{"/usr/local/lib/ruby", "/usr/lib/ruby"} {
-		for _, pattern := range []string{
-			"/site_ruby/[0-9]*", "/site_ruby/[0-9]*/*-linux*", "/site_ruby", "/vendor_ruby/[0-9]*", "/vendor_ruby/[0-9]*/*-linux*", "/vendor_ruby", "/[0-9]*", "/[0-9]*/*-linux*",
-		} {
-			list = append(list, m.glob(base+pattern)...)
-			if base == "/usr/lib/ruby" && strings.HasPrefix(pattern, "/vendor_ruby/[0-9]*") && !strings.HasSuffix(pattern, "linux*") {
-				list = append(list, m.glob("/usr/lib/"+m.triplet()+"/ruby/vendor_ruby/[0-9]*")...)
-			}
-		}
-	}
-	list = append(list, m.glob("/usr/lib/"+m.triplet()+"/ruby/[0-9]*")...)
-	return m.join(list)
-}
-
-func (m *mover) gems() string {
-	if m.rubyLibrary() == "" {
-		return ""
-	}
-	var list []string
-	for _, pattern := range []string{
-		"/usr/local/bundle", "/var/lib/gems/[0-9]*", "/usr/local/lib/ruby/gems/[0-9]*", "/usr/lib/ruby/gems/[0-9]*",
-		"/usr/lib/" + m.triplet() + "/ruby/gems/[0-9]*", "/usr/lib/" + m.triplet() + "/rubygems-integration/[0-9]*", "/usr/share/rubygems-integration/[0-9]*", "/usr/share/rubygems-integration/all",
-		m.home() + "/.gem/ruby/[0-9]*", m.home() + "/.local/share/gem/ruby/[0-9]*",
-	} {
-		list = append(list, m.glob(pattern)...)
-	}
-	return m.join(list)
 }
 
 // home is the home directory of the image's user: a container runtime sets HOME
