@@ -90,7 +90,7 @@ test: build tools ## every test, from unit to the whole line with real processes
 	cd templates/template/java-lambda && mvn -B -q test
 
 tools: bin/tools/helm bin/tools/kubeconform
-	@integration/tools.sh aws images templates
+	@integration/tools.sh aws models images templates
 
 test-replicas: build images ## restart two replicas, processes of the container image, under RATE (225) requests a second, ROUNDS (3) times, and all else that replicas share; needs root
 	REPLICA=$(abspath bin/images/faas-lambda) RATE=$${RATE:-225} ROUNDS=$${ROUNDS:-3} $(GO) test -count=1 -v -timeout 20m -run TestReplica ./integration

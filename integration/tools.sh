@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that tests and benchmarks run beside ours, where they
-# are missing: tools.sh aws | images | bench. As root from Debian's packages; awscli
+# are missing: tools.sh aws | models | images | bench. As root from Debian's packages; awscli
 # otherwise from PyPI into bin/aws-venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,6 +28,20 @@ aws() {
   apt awscli && works aws && return
   python3 -m venv bin/aws-venv && bin/aws-venv/bin/pip install --quiet awscli && return
   echo "the tests need the AWS CLI: install Debian's package awscli" >&2
+  exit 1
+}
+
+# The models of AWS's APIs are data in botocore, which is not run.
+models() {
+  local version=1.43.11 dir
+  [ "$(cat bin/models/version 2>/dev/null)" = $version ] && return
+  echo "fetching botocore's models of AWS's APIs, which the embedded AWS is held against"
+  python3 -m pip --version >/dev/null 2>&1 || apt python3-pip
+  dir=$(mktemp -d)
+  python3 -m pip download --quiet --no-deps --dest "$dir" botocore==$version &&
+    python3 -m zipfile -e "$dir"/botocore-*.whl "$dir/wheel" && rm -rf bin/models && mkdir -p bin &&
+    mv "$dir/wheel/botocore/data" bin/models && echo $version >bin/models/version && rm -rf "$dir" && return
+  echo "the tests need the package botocore $version of PyPI: python3 -m pip must be able to fetch it" >&2
   exit 1
 }
 

@@ -136,7 +136,7 @@ func TestSimulation(t *testing.T) {
 	_, err := c.SimulateCustomPolicy(t.Context(), &iam.SimulateCustomPolicyInput{ActionNames: []string{"s3:GetObject"}, PolicyInputList: []string{
 		statement(allow(`"Action":"*","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"}}`)),
 	}})
-	wantCode(t, err, "MalformedPolicyDocument")
+	wantCode(t, err, "InvalidInput")
 }
 
 // The user of the start may do everything until it gets a policy; who is not there cannot be simulated.

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -39,8 +40,7 @@ type evaluation struct {
 }
 
 type matched struct {
-	SourcePolicyId   string //nolint:revive // AWS's name of it
-	SourcePolicyType string
+	SourcePolicyId string //nolint:revive // AWS's name of it
 }
 
 // maxEvaluations is how many results one answer has unless it is asked for fewer.
@@ -79,6 +79,10 @@ func (in *simulation) run(policies map[string]string) (simulated, error) {
 	parsed := map[string]*document{}
 	for name, text := range policies {
 		d, err := parse(text)
+		var malformed *wire.Error
+		if errors.As(err, &malformed) { // simulations have another code for it
+			return simulated{}, wire.Refuse("InvalidInput", "%s", malformed.Message)
+		}
 		if err != nil {
 			return simulated{}, err
 		}
@@ -127,7 +131,7 @@ func evaluate(policies map[string]*document, a action) evaluation {
 		for _, s := range policies[name].Statement {
 			fits, missing := s.fits(a)
 			out.MissingContextValues = append(out.MissingContextValues, missing...)
-			if m := (matched{name, "IAM Policy"}); fits && s.Effect == "Deny" {
+			if m := (matched{name}); fits && s.Effect == "Deny" {
 				denied = append(denied, m)
 			} else if fits {
 				allowed = append(allowed, m)

@@ -46,7 +46,7 @@ func (s *Service) getResources(_ context.Context, in *struct {
 	TagFilters          []tagFilter
 }) (resourcesAnswer, error) {
 	if in.ResourcesPerPage < 0 || in.ResourcesPerPage > maxResources {
-		return resourcesAnswer{}, wire.Refuse("InvalidParameterException", "ResourcesPerPage must be between 1 and 100.")
+		return resourcesAnswer{}, &wire.Error{Code: "InvalidParameterException", Message: "ResourcesPerPage must be between 1 and 100.", Capital: true}
 	}
 	if in.ResourcesPerPage == 0 {
 		in.ResourcesPerPage = maxResources
