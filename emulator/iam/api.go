@@ -7,9 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/faas-lambda/faas-lambda/emulator/wire"
 )
@@ -22,7 +21,15 @@ type request struct {
 	AssumeRolePolicyDocument string
 	PolicyName               string
 	PolicyDocument           string
+	PolicyArn                string
+	PermissionsBoundary      string
+	Tags                     []tag
+	TagKeys                  []string
+	MaxItems                 int
+	Marker                   string
 }
+
+type tag struct{ Key, Value string }
 
 type role struct {
 	Path                     string
@@ -33,14 +40,35 @@ type role struct {
 	AssumeRolePolicyDocument string
 	Description              string `json:",omitempty"`
 	MaxSessionDuration       int
+	Tags                     []tag     `json:",omitempty"`
+	PermissionsBoundary      *boundary `json:",omitempty"`
 }
+
+type boundary struct{ PermissionsBoundaryType, PermissionsBoundaryArn string }
 
 // told is a role as the API tells it: documents are URL-encoded (API reference, GetRole).
 func (p *principal) told() role {
-	return role{
+	out := role{
 		Path: p.Path, RoleName: p.Name, RoleId: p.ID, Arn: p.ARN, CreateDate: wire.Time{Time: p.Created}, Description: p.About,
-		AssumeRolePolicyDocument: url.QueryEscape(p.Trust), MaxSessionDuration: 3600,
+		AssumeRolePolicyDocument: encoded(p.Trust), MaxSessionDuration: 3600, Tags: p.tags(),
 	}
+	if p.Boundary != "" {
+		out.PermissionsBoundary = &boundary{"Policy", p.Boundary}
+	}
+	return out
+}
+
+// encoded is a document as the API tells it (RFC 3986: a space is no plus).
+func encoded(document string) string {
+	return strings.ReplaceAll(url.QueryEscape(document), "+", "%20")
+}
+
+func (p *principal) tags() []tag {
+	var out []tag
+	for _, key := range slices.Sorted(maps.Keys(p.Tags)) {
+		out = append(out, tag{key, p.Tags[key]})
+	}
+	return out
 }
 
 type (
@@ -49,6 +77,7 @@ type (
 	listed     struct {
 		Roles       []role
 		IsTruncated bool
+		Marker      string `json:",omitempty"`
 	}
 	policyNames struct {
 		PolicyNames []string
@@ -73,16 +102,9 @@ func (s *store) register(api *wire.Service) {
 		}
 		return roleAnswer{p.told()}, nil
 	})
-	wire.Handle(api, "ListRoles", func(ctx context.Context, in *request) (listed, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		var out listed
-		for _, p := range s.roles(s.account(ctx), in.PathPrefix) {
-			out.Roles = append(out.Roles, p.told())
-		}
-		return out, nil
-	})
+	wire.Handle(api, "ListRoles", s.listRoles)
 	wire.Handle(api, "DeleteRole", s.deleteRole)
+	s.registerChanges(api)
 	for kind, word := range map[string]string{"role": "Role", "user": "User"} {
 		wire.Handle(api, "Put"+word+"Policy", func(ctx context.Context, in *request) (nothing, error) {
 			if _, err := parse(in.PolicyDocument); err != nil {
@@ -108,7 +130,7 @@ func (s *store) register(api *wire.Service) {
 			if err == nil && policies[in.PolicyName] == "" {
 				err = noPolicy(kind, in)
 			}
-			return policyAnswer{in.RoleName, in.UserName, in.PolicyName, url.QueryEscape(policies[in.PolicyName])}, err
+			return policyAnswer{in.RoleName, in.UserName, in.PolicyName, encoded(policies[in.PolicyName])}, err
 		})
 		wire.Handle(api, "List"+word+"Policies", func(ctx context.Context, in *request) (policyNames, error) {
 			policies, err := s.policies(ctx, kind, in)
@@ -148,49 +170,15 @@ func (s *store) edit(ctx context.Context, kind string, in *request, change func(
 	if err := change(next.Policies); err != nil {
 		return err
 	}
+	size := 0
+	for _, text := range next.Policies {
+		size += len(strings.Join(strings.Fields(text), ""))
+	}
+	if most := maxInline[kind]; size > most {
+		return &wire.Error{Status: http.StatusConflict, Code: "LimitExceeded", Message: fmt.Sprintf("Maximum policy size of %d bytes exceeded for %s %s", most, kind, p.Name)}
+	}
 	return s.put(&next)
 }
 
-var (
-	nameRegexp = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
-	pathRegexp = regexp.MustCompile(`^/([\w+=,.@-]+/)*$`)
-)
-
-func (s *store) createRole(ctx context.Context, in *request) (roleAnswer, error) {
-	path := cmp.Or(in.Path, "/")
-	switch {
-	case !nameRegexp.MatchString(in.RoleName):
-		return roleAnswer{}, wire.Refuse("ValidationError", "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-")
-	case !pathRegexp.MatchString(path):
-		return roleAnswer{}, wire.Refuse("ValidationError", "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
-	}
-	if _, err := parse(in.AssumeRolePolicyDocument); err != nil {
-		return roleAnswer{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	account := s.account(ctx)
-	if _, err := s.called(account, "role", in.RoleName); err == nil {
-		return roleAnswer{}, &wire.Error{Status: http.StatusConflict, Code: "EntityAlreadyExists", Message: "Role with name " + in.RoleName + " already exists."}
-	}
-	p := &principal{
-		ARN: "arn:aws:iam::" + account + ":role" + path + in.RoleName, ID: newID("AROA"), Path: path, Name: in.RoleName, Created: time.Now().UTC(),
-		Trust: in.AssumeRolePolicyDocument, About: in.Description,
-	}
-	return roleAnswer{p.told()}, s.put(p)
-}
-
-func (s *store) deleteRole(ctx context.Context, in *request) (nothing, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, err := s.called(s.account(ctx), "role", in.RoleName)
-	switch {
-	case err != nil:
-		return nothing{}, err
-	case len(p.Policies) > 0:
-		return nothing{}, &wire.Error{Status: http.StatusConflict, Code: "DeleteConflict", Message: "Cannot delete entity, must delete policies first."}
-	}
-	next := maps.Clone(s.all)
-	delete(next, p.ARN)
-	return nothing{}, s.replace(next)
-}
+// maxInline is how many characters, without white space, all inline policies may have (docs.aws.amazon.com/IAM, "IAM and AWS STS quotas").
+var maxInline = map[string]int{"role": 10240, "user": 2048}

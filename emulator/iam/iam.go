@@ -1,5 +1,5 @@
-// Package iam answers for AWS's Identity and Access Management as far as its simulation goes: roles and users with inline policies, and what these
-// policies allow. Nothing is enforced: whoever reaches the emulator may do everything.
+// Package iam answers for AWS's Identity and Access Management as far as roles of functions and its simulation go: roles and users with inline
+// policies, and what these policies allow. Nothing is enforced: whoever reaches the emulator may do everything.
 package iam
 
 import (
@@ -39,6 +39,9 @@ type principal struct {
 	Trust    string            `json:",omitempty"` // of a role: who may assume it
 	About    string            `json:",omitempty"` // its description
 	Policies map[string]string `json:",omitempty"` // inline, by name
+	Attached []string          `json:",omitempty"` // ARNs of managed policies
+	Boundary string            `json:",omitempty"` // ARN of the managed policy that bounds it
+	Tags     map[string]string `json:",omitempty"`
 }
 
 type store struct {

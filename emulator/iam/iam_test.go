@@ -87,6 +87,102 @@ func TestRoles(t *testing.T) {
 	wantCode(t, err, "NoSuchEntity")
 }
 
+// What a role has beside its policies: who may assume it, tags, a boundary, managed policies. It goes when nothing is attached any more.
+func TestChangesOfRoles(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	c := client(t, dir)
+	name, bound, attached := aws.String("fn"), "arn:aws:iam::"+account+":policy/bound", aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")
+	_, err := c.CreateRole(ctx, &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(trust), PermissionsBoundary: &bound, Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spaced := strings.ReplaceAll(trust, ":", ": ")
+	for what, do := range map[string]func() error{
+		"trust": func() error {
+			_, err := c.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: name, PolicyDocument: &spaced})
+			return err
+		},
+		"tag": func() error {
+			_, err := c.TagRole(ctx, &iam.TagRoleInput{RoleName: name, Tags: []types.Tag{{Key: aws.String("b"), Value: aws.String("2")}}})
+			return err
+		},
+		"attach": func() error {
+			_, err := c.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: attached})
+			return err
+		},
+	} {
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err = c.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: name, PermissionsBoundary: aws.String("bound")})
+	wantCode(t, err, "ValidationError")
+	c = client(t, dir) // as after a restart
+	got, err := c.GetRole(ctx, &iam.GetRoleInput{RoleName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := url.PathUnescape(*got.Role.AssumeRolePolicyDocument); err != nil || text != spaced {
+		t.Errorf("trust is %s, %v", text, err)
+	}
+	if len(got.Role.Tags) != 2 || *got.Role.Tags[1].Value != "2" || got.Role.PermissionsBoundary == nil || *got.Role.PermissionsBoundary.PermissionsBoundaryArn != bound {
+		t.Errorf("role is %+v", got.Role)
+	}
+	tags, err := c.ListRoleTags(ctx, &iam.ListRoleTagsInput{RoleName: name})
+	if err != nil || len(tags.Tags) != 2 {
+		t.Errorf("tags: %+v, %v", tags, err)
+	}
+	if _, err := c.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: name}); err != nil {
+		t.Error(err)
+	}
+	_, err = c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name})
+	wantCode(t, err, "DeleteConflict")
+	list, err := c.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: name})
+	if err != nil || len(list.AttachedPolicies) != 1 || *list.AttachedPolicies[0].PolicyName != "ReadOnlyAccess" {
+		t.Errorf("attached: %+v, %v", list, err)
+	}
+	detach := &iam.DetachRolePolicyInput{RoleName: name, PolicyArn: attached}
+	if _, err := c.DetachRolePolicy(ctx, detach); err != nil {
+		t.Error(err)
+	}
+	_, err = c.DetachRolePolicy(ctx, detach)
+	wantCode(t, err, "NoSuchEntity")
+	big := aws.String(strings.Replace(everything, `"*"`, `"`+strings.Repeat("x", 11_000)+`"`, 1))
+	_, err = c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("p"), PolicyDocument: big})
+	wantCode(t, err, "LimitExceeded")
+	if _, err := c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Roles are listed in pages, by path.
+func TestListOfRoles(t *testing.T) {
+	ctx, c := t.Context(), client(t, t.TempDir())
+	for _, name := range []string{"a", "b", "c", "d"} {
+		path := "/ours/"
+		if name == "d" {
+			path = "/theirs/"
+		}
+		if _, err := c.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &name, Path: &path, AssumeRolePolicyDocument: aws.String(trust)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	pages := iam.NewListRolesPaginator(c, &iam.ListRolesInput{PathPrefix: aws.String("/ours/"), MaxItems: aws.Int32(2)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page.Roles {
+			names = append(names, *r.RoleName)
+		}
+	}
+	if strings.Join(names, "") != "abc" {
+		t.Errorf("roles %v", names)
+	}
+}
+
 // What is decided of an action, by one policy (docs.aws.amazon.com/IAM, "Policy evaluation logic").
 func TestSimulation(t *testing.T) {
 	c := client(t, t.TempDir())
