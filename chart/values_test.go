@@ -113,6 +113,8 @@ func sample(s config.Setting) string {
 		return (from + 90*time.Second).String()
 	}
 	switch s.Name {
+	case "managed_role_path":
+		return "/teams/functions/"
 	case "signature_policy":
 		return "/etc/containers/policy.json"
 	case "insecure_registries":

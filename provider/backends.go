@@ -106,35 +106,40 @@ func (o *opener) remote(ctx context.Context, r *config.Remote) (backend.Backend,
 // aws opens an account and region. What the section leaves out is as the
 // environment says.
 func (o *opener) aws(ctx context.Context, a *config.AWS, registry prometheus.Registerer) (backend.Backend, error) {
-	lambda := o.cfg.Lambda
-	refresh := lambda.MetricsRefresh
-	if refresh == 0 {
-		refresh = -1
-	}
-	options := aws.Options{
-		MetricsFreshness: refresh,
-		Namespace:        o.cfg.Namespace, Role: lambda.Role, Arch: lambda.Arch, Memory: lambda.Memory,
-		Timeout: lambda.Timeout, DeployTimeout: lambda.DeployTimeout, MaxIdleConns: o.cfg.MaxIdleConns,
-		Endpoint: lambda.Endpoint, Region: lambda.Region, AccessKey: lambda.AccessKey, SecretKey: lambda.SecretKey,
-		CodeBucket: lambda.CodeBucket, ImageRepository: lambda.ImageRepository, SecretStore: lambda.SecretStore, AdoptPattern: lambda.AdoptPattern, PayloadMemory: lambda.PayloadMemory, ReadyWait: lambda.ReadyWait,
-		Packager: o.packager, Metrics: registry, Logger: o.log,
-	}
+	options := awsOptions(o.cfg)
+	options.Packager, options.Metrics, options.Logger = o.packager, registry, o.log
 	if a != nil {
 		if err := override(&options, *a); err != nil {
 			return nil, err
 		}
 	}
 	if options.Role == "" {
-		return nil, errors.New("read configuration: executionRole is not set, nor lambda_execution_role: it is the ARN of the IAM role that functions run as")
+		return nil, errors.New("read configuration: executionRole is not set, nor lambda_execution_role: it is the ARN of the IAM role that functions run as, or \"managed\"")
 	}
 	b, err := aws.Open(ctx, options)
 	return keep(o, b, err)
 }
 
+// awsOptions is what the environment says about AWS.
+func awsOptions(cfg config.Config) aws.Options {
+	lambda := cfg.Lambda
+	refresh := lambda.MetricsRefresh
+	if refresh == 0 {
+		refresh = -1
+	}
+	return aws.Options{
+		MetricsFreshness: refresh,
+		Namespace:        cfg.Namespace, Role: lambda.Role, RolePath: lambda.RolePath, RoleBoundary: lambda.RoleBoundary, Arch: lambda.Arch, Memory: lambda.Memory,
+		Timeout: lambda.Timeout, DeployTimeout: lambda.DeployTimeout, MaxIdleConns: cfg.MaxIdleConns,
+		Endpoint: lambda.Endpoint, Region: lambda.Region, AccessKey: lambda.AccessKey, SecretKey: lambda.SecretKey,
+		CodeBucket: lambda.CodeBucket, ImageRepository: lambda.ImageRepository, SecretStore: lambda.SecretStore, AdoptPattern: lambda.AdoptPattern, PayloadMemory: lambda.PayloadMemory, ReadyWait: lambda.ReadyWait,
+	}
+}
+
 // override puts what the section says in the place of what the environment says.
 func override(o *aws.Options, a config.AWS) error {
 	for to, value := range map[*string]string{
-		&o.Role: a.ExecutionRole, &o.Arch: a.Arch, &o.CodeBucket: a.CodeBucket, &o.ImageRepository: a.ImageRepository, &o.Region: a.Region, &o.AdoptPattern: a.AdoptPattern,
+		&o.Role: a.ExecutionRole, &o.RolePath: a.ManagedRolePath, &o.RoleBoundary: a.ManagedRoleBoundary, &o.Arch: a.Arch, &o.CodeBucket: a.CodeBucket, &o.ImageRepository: a.ImageRepository, &o.Region: a.Region, &o.AdoptPattern: a.AdoptPattern,
 		&o.Endpoint: a.Endpoint, &o.AccessKey: a.AccessKeyID, &o.SecretKey: a.SecretAccessKey,
 	} {
 		if value != "" {

@@ -135,11 +135,12 @@ func program() []byte {
 
 // faultCase is one function that is changed.
 type faultCase struct {
-	name   backend.Name
-	key    string // access key of whoever changes it
-	images map[string]string
-	more   map[string]string // annotations
-	long   bool              // the new deployment does not fit into tags
+	name    backend.Name
+	key     string // access key of whoever changes it
+	images  map[string]string
+	more    map[string]string // annotations
+	long    bool              // the new deployment does not fit into tags
+	managed bool              // its role is managed
 }
 
 // process makes each case's package another one.
@@ -154,6 +155,9 @@ func (c faultCase) deployment(generation string) types.FunctionDeployment {
 		annotations["com.openfaas.lambda/sqs"] += "?batch-size=5"
 		annotations["com.openfaas.lambda/schedule"] = "rate(2 days)"
 	}
+	if c.managed { // each generation's role may do something else
+		annotations["com.openfaas.lambda/on-failure"] = queueOf(generation)
+	}
 	if c.long && generation == "new" {
 		annotations["long"] = incompressible(20_000)
 	}
@@ -163,10 +167,18 @@ func (c faultCase) deployment(generation string) types.FunctionDeployment {
 	}
 }
 
+// queueOf is where failed invocations of a generation in a managed role go.
+func queueOf(generation string) string {
+	return "arn:aws:sqs:" + region + ":" + account + ":" + generation
+}
+
 // open returns a provider of somebody's.
-func (c *cloud) open(ctx context.Context, namespace, key string, patience time.Duration) (*aws.Backend, error) {
-	o := c.options(namespace, c.url.String(), patience)
+func (c *cloud) open(ctx context.Context, fc faultCase, key string, patience time.Duration) (*aws.Backend, error) {
+	o := c.options(fc.name.Namespace, c.url.String(), patience)
 	o.AccessKey = key
+	if fc.managed {
+		o.Role = aws.ManagedRole
+	}
 	if key != c.settler() { // its images are pushed by it alone
 		o.ImageRepository = "images-" + key
 	}
@@ -187,7 +199,7 @@ func (c *cloud) options(namespace, endpoint string, patience time.Duration) aws.
 // do prepares a case and makes its change while the fault is on. It returns the
 // calls of the change, and another provider.
 func (c *cloud) do(ctx context.Context, fc faultCase, s scenario, calls []faults.Call, at int, f fault) (made []faults.Call, other *aws.Backend, changed, failed error) {
-	other, err := c.open(ctx, fc.name.Namespace, c.settler(), time.Minute)
+	other, err := c.open(ctx, fc, c.settler(), time.Minute)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -202,7 +214,7 @@ func (c *cloud) do(ctx context.Context, fc faultCase, s scenario, calls []faults
 	if f.stuck {
 		patience = 100 * time.Millisecond // it will be exhausted
 	}
-	b, err := c.open(ctx, fc.name.Namespace, fc.key, patience)
+	b, err := c.open(ctx, fc, fc.key, patience)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -259,7 +271,7 @@ func (c *cloud) rehearse(t *testing.T, s scenario) []faults.Call {
 // newCase makes a function's name and images.
 func (c *cloud) newCase(t *testing.T, id string, s scenario) faultCase {
 	t.Helper()
-	fc := faultCase{name: backend.Name{Namespace: id, Function: "f-" + id}, key: "key-" + id, images: c.images, more: s.annotations, long: s.long}
+	fc := faultCase{name: backend.Name{Namespace: id, Function: "f-" + id}, key: "key-" + id, images: c.images, more: s.annotations, long: s.long, managed: s.managed}
 	if s.triggers {
 		fc.more = triggered(t, c, id)
 	}
@@ -326,7 +338,7 @@ func (c *cloud) check(ctx context.Context, fc faultCase, s scenario, other *aws.
 		return fmt.Errorf("%w (the change: %w; serves %q)", err, orNothing(changed), settled)
 	}
 	// And the same change works now.
-	if err := s.change(ctx, other, fc); err != nil && !(s.serves == "" && errors.Is(err, backend.ErrNotFound)) && !(s.name == "rollback" && settled == "older") {
+	if err := s.change(ctx, other, fc); err != nil && !(s.serves == "" && errors.Is(err, backend.ErrNotFound)) && !(strings.HasPrefix(s.name, "rollback") && settled == "older") {
 		return fmt.Errorf("repeat the change: %w (at first: %w)", err, orNothing(changed))
 	}
 	if serves, err = c.served(ctx, fc); err != nil || serves != wanted {
@@ -354,6 +366,9 @@ func orNothing(err error) error {
 func (c *cloud) orphans(ctx context.Context, fc faultCase, serves string, list []types.FunctionStatus) error {
 	objects, err := c.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: awssdk.String("faas-lambda-" + account + "-" + region), Prefix: awssdk.String("records/" + fc.name.Function + "/")})
 	if err != nil && !strings.Contains(err.Error(), "NoSuchBucket") {
+		return err
+	}
+	if err := c.inItsRole(ctx, fc, serves); err != nil {
 		return err
 	}
 	if serves == "" {

@@ -29,7 +29,7 @@ func TestFaults(t *testing.T) {
 		var said []string
 		for i, call := range calls {
 			said = append(said, call.Service+":"+call.Operation)
-			kind := fmt.Sprint(len(s.before) > 0, call.Service, call.Operation)
+			kind := fmt.Sprint(len(s.before) > 0, s.managed, call.Service, call.Operation)
 			if s.rare && tried[kind] || i > 0 && calls[i-1] == call {
 				continue // as in another scenario, or one more look at the same
 			}
@@ -72,6 +72,7 @@ type scenario struct {
 	rare        bool // only the calls that no like scenario before has are of interest
 	annotations map[string]string
 	triggers    bool // it has one of each kind
+	managed     bool // it has a managed role
 	long        bool
 	images      func(t *testing.T, c *cloud, id string) map[string]string // of each generation; nil for those that all share
 }
@@ -98,6 +99,14 @@ var scenarios = []scenario{
 	{name: "delete with triggers", before: old, serves: "", change: func(ctx context.Context, b *aws.Backend, c faultCase) error {
 		return b.Delete(ctx, c.name)
 	}, triggers: true, rare: true},
+	{name: "create in a managed role", before: none, serves: "new", change: deployNew, managed: true, rare: true},
+	{name: "update in a managed role", before: old, serves: "new", change: deployNew, managed: true, rare: true},
+	{name: "rollback in a managed role", before: []string{"older", "old"}, serves: "older", change: func(ctx context.Context, b *aws.Backend, c faultCase) error {
+		return b.Rollback(ctx, c.name, "")
+	}, managed: true, rare: true},
+	{name: "delete with a managed role", before: old, serves: "", change: func(ctx context.Context, b *aws.Backend, c faultCase) error {
+		return b.Delete(ctx, c.name)
+	}, managed: true, rare: true},
 	{name: "rollback", before: []string{"older", "old"}, serves: "older", change: func(ctx context.Context, b *aws.Backend, c faultCase) error {
 		return b.Rollback(ctx, c.name, "")
 	}},

@@ -7,17 +7,19 @@ import (
 	"os"
 	"strings"
 
+	"github.com/openfaas/faas-provider/types"
 	"github.com/spf13/cobra"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
 	"github.com/faas-lambda/faas-lambda/provider/config"
 )
 
 // iamOptions are the flags of iam.
 type iamOptions struct {
-	functions, trust           bool
+	functions, trust, managed  bool
 	function, namespace        string
-	secrets                    []string
+	secrets, annotations, keys []string
 	account, region, partition string
 }
 
@@ -29,10 +31,11 @@ func iamCommand() *cobra.Command {
 		Long: `Print an IAM policy document: what the provider has to be allowed, and no more.
 With --functions or --function, what the role of functions has to be allowed;
 with --trust, who may take that role. It calls no service. Bucket, repository,
-role and the store of secrets are as the environment configures the provider.`,
+role and the store of secrets are as the environment configures the provider.
+What --function prints is what a managed role has for the same deployment.`,
 		Example: `  faas-lambda iam --account 123456789012 --region eu-central-1 > provider.json
   aws iam put-role-policy --role-name faas-lambda --policy-name provider --policy-document file://provider.json
-  faas-lambda iam --function hello --secret api-key`,
+  faas-lambda iam --function hello --secret api-key --annotation com.openfaas.lambda/tracing=Active`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Read(os.Getenv)
@@ -54,6 +57,9 @@ role and the store of secrets are as the environment configures the provider.`,
 	f.StringVar(&o.function, "function", "", "print what the role of this function needs")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "of the functions (default the configured one)")
 	f.StringSliceVar(&o.secrets, "secret", nil, "a secret of the function; may be repeated")
+	f.StringArrayVar(&o.annotations, "annotation", nil, "an annotation of the function, KEY=VALUE as faas-cli deploy takes it; may be repeated")
+	f.StringSliceVar(&o.keys, "kms-key", nil, "ARN, id or alias of a KMS key that encrypts secrets of the function; may be repeated")
+	f.BoolVar(&o.managed, "managed-roles", false, "functions may ask for managed roles by annotation; with lambda_execution_role=managed it is always so")
 	f.BoolVar(&o.trust, "trust", false, "print who may take the role of functions")
 	f.StringVar(&o.account, "account", "", "account id in the ARNs (default any)")
 	f.StringVar(&o.region, "region", os.Getenv("AWS_REGION"), "region in the ARNs; empty means any")
@@ -71,79 +77,52 @@ func (o iamOptions) policy(cfg config.Config) (aws.Policy, error) {
 	switch {
 	case kinds > 1:
 		return aws.Policy{}, errors.New("print policy: of --functions, --function and --trust one may be given")
-	case len(o.secrets) > 0 && o.function == "":
-		return aws.Policy{}, errors.New("print policy: --secret is about one function: name it with --function")
-	case o.trust:
-		return aws.TrustPolicy(), nil
+	case o.function == "" && len(o.secrets)+len(o.annotations)+len(o.keys) > 0:
+		return aws.Policy{}, errors.New("print policy: --secret, --annotation and --kms-key are about one function: name it with --function")
+	case o.managed && kinds > 0:
+		return aws.Policy{}, errors.New("print policy: --managed-roles is about the policy of the provider")
 	}
 	if o.namespace == "" {
 		o.namespace = cfg.Namespace
 	}
 	place := aws.Place{
 		Partition: o.partition, Region: o.region, Account: o.account, Bucket: cfg.Lambda.CodeBucket, Role: cfg.Lambda.Role,
+		ManagedRoles: o.managed, RolePath: cfg.Lambda.RolePath, RoleBoundary: cfg.Lambda.RoleBoundary, Store: cfg.Lambda.SecretStore,
 	}
 	if !strings.Contains(cfg.Lambda.ImageRepository, "/") {
 		place.Repository = cfg.Lambda.ImageRepository
 	}
-	if kinds == 0 {
-		return aws.ProviderPolicy(place), nil
+	switch {
+	case o.trust:
+		return aws.TrustPolicy(place), nil
+	case o.functions:
+		return aws.NamespacePolicy(place, o.namespace, cfg.Lambda.SecretStore), nil
+	case o.function != "":
+		return o.ofFunction(cfg, place)
 	}
-	name := o.function
-	if name != "" && o.namespace != cfg.Namespace {
-		name = o.namespace + "_" + name // as the provider names it in Lambda
-	}
-	return aws.FunctionPolicy(place, name, o.namespace, cfg.Lambda.SecretStore, o.secrets), nil
+	return aws.ProviderPolicy(place), nil
 }
 
-func doctorCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check credentials, permissions, region, registry and limits, and say what to do",
-		Long: `Look at everything that the provider needs of AWS, with the configuration and
-the credentials that serve would have, and change nothing. The exit status is 1
-when something is broken.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Read(os.Getenv)
-			if err != nil {
-				return err
-			}
-			found := aws.Examine(cmd.Context(), aws.Options{
-				Namespace: cfg.Namespace, Role: cfg.Lambda.Role, Arch: cfg.Lambda.Arch, Memory: cfg.Lambda.Memory, Timeout: cfg.Lambda.Timeout,
-				DeployTimeout: cfg.Lambda.DeployTimeout, CodeBucket: cfg.Lambda.CodeBucket, ImageRepository: cfg.Lambda.ImageRepository, SecretStore: cfg.Lambda.SecretStore,
-			})
-			return report(cmd, found, asJSON)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
-}
-
-// report prints findings; its error says that something is broken.
-func report(cmd *cobra.Command, found []aws.Finding, asJSON bool) error {
-	broken := 0
-	for _, f := range found {
-		if f.State == aws.Broken {
-			broken++
+// ofFunction is the policy of one function's role: the same that a managed role has.
+func (o iamOptions) ofFunction(cfg config.Config, place aws.Place) (aws.Policy, error) {
+	annotations := map[string]string{}
+	for _, annotation := range o.annotations {
+		key, value, ok := strings.Cut(annotation, "=")
+		if !ok {
+			return aws.Policy{}, fmt.Errorf("print policy: annotation %q: want KEY=VALUE", annotation)
 		}
-		if asJSON {
-			continue
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-15s %s\n", f.State, f.What, f.Said)
-		if f.Advice != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-15s → %s\n", "", "", f.Advice)
-		}
+		annotations[key] = value
 	}
-	if asJSON {
-		out := json.NewEncoder(cmd.OutOrStdout())
-		out.SetIndent("", "  ")
-		if err := out.Encode(found); err != nil {
-			return fmt.Errorf("print findings: %w", err)
-		}
+	name, err := aws.LambdaName(backend.Name{Namespace: o.namespace, Function: o.function}, cfg.Namespace)
+	if err != nil {
+		return aws.Policy{}, fmt.Errorf("print policy: %w", err)
 	}
-	if broken > 0 {
-		return fmt.Errorf("%d of %d checks found something broken", broken, len(found))
+	policy, err := aws.FunctionPolicy(place, aws.Grants{
+		Function: name, Store: cfg.Lambda.SecretStore, Keys: o.keys,
+		Deployed: types.FunctionDeployment{Service: o.function, Namespace: o.namespace, Secrets: o.secrets, Annotations: &annotations},
+	})
+	if err != nil {
+		return aws.Policy{}, fmt.Errorf("print policy of function %s: %w", o.function, err)
 	}
-	return nil
+	return policy, nil
 }

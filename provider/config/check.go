@@ -41,10 +41,12 @@ func (c *checks) aws(at string, a *AWS) {
 	if a == nil {
 		return
 	}
-	for key, arn := range map[string]string{"assumeRole": a.AssumeRole, "executionRole": a.ExecutionRole} {
-		if arn != "" && !role.MatchString(arn) {
-			c.bad(at+"."+key, "%q: want the ARN of an IAM role", arn)
-		}
+	c.roles(at, a.AssumeRole, a.ExecutionRole)
+	if a.ManagedRolePath != "" && !rolePath.MatchString(a.ManagedRolePath) {
+		c.bad(at+".managedRolePath", "%q: want %s", a.ManagedRolePath, rolePathForm)
+	}
+	if a.ManagedRoleBoundary != "" && !boundary.MatchString(a.ManagedRoleBoundary) {
+		c.bad(at+".managedRoleBoundary", "%q: want %s", a.ManagedRoleBoundary, boundaryForm)
 	}
 	if _, err := path.Match(a.AdoptPattern, ""); err != nil {
 		c.bad(at+".adoptPattern", "%q: want a pattern such as legacy-*", a.AdoptPattern)
@@ -80,6 +82,16 @@ func (c *checks) aws(at string, a *AWS) {
 	}
 }
 
+// roles checks the role to act in, and what functions run as.
+func (c *checks) roles(at, assume, execution string) {
+	if assume != "" && !role.MatchString(assume) {
+		c.bad(at+".assumeRole", "%q: want the ARN of an IAM role", assume)
+	}
+	if execution != "" && !isRole(execution) {
+		c.bad(at+".executionRole", "%q: want %s", execution, roleForm)
+	}
+}
+
 func (c *checks) namespaces(at string, list []AWSNamespace) {
 	seen := map[string]bool{}
 	for i, ns := range list {
@@ -91,11 +103,7 @@ func (c *checks) namespaces(at string, list []AWSNamespace) {
 			c.bad(at+".name", "%q is there twice", ns.Name)
 		}
 		seen[ns.Name] = true
-		for key, arn := range map[string]string{"assumeRole": ns.AssumeRole, "executionRole": ns.ExecutionRole} {
-			if arn != "" && !role.MatchString(arn) {
-				c.bad(at+"."+key, "%q: want the ARN of an IAM role", arn)
-			}
-		}
+		c.roles(at, ns.AssumeRole, ns.ExecutionRole)
 	}
 }
 

@@ -48,7 +48,9 @@ type Config struct {
 
 // Lambda is how functions are made on Lambda, and where.
 type Lambda struct {
-	Role            string        // ARN of the role that functions run as
+	Role            string        // ARN of the role that functions run as, or ManagedRole
+	RolePath        string        // of managed roles, in IAM
+	RoleBoundary    string        // what bounds managed roles: name or ARN of a policy
 	Arch            string        // amd64 or arm64
 	Memory          int           // MB, when limits.memory says nothing
 	Timeout         time.Duration // when neither the deployment nor the image says anything
@@ -65,6 +67,25 @@ type Lambda struct {
 	// finds in its ordinary places.
 	Endpoint, Region, AccessKey, SecretKey string
 }
+
+// ManagedRole in the place of a role's ARN is a role of each function's own.
+const ManagedRole = "managed"
+
+// rolePath and boundary are IAM's patterns (docs.aws.amazon.com/IAM, "IAM
+// identifiers"); the region and a slash are put behind the path.
+var (
+	rolePath = regexp.MustCompile(`^/(?:[\w+=,.@-]+/){1,10}$`)
+	boundary = regexp.MustCompile(`^(?:arn:aws[a-z-]*:iam::(?:\d{12}|aws):policy/)?(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,128}$`)
+)
+
+const (
+	rolePathForm = "a path that begins and ends with /, such as /faas-lambda/"
+	boundaryForm = "the name or ARN of a policy in IAM"
+	roleForm     = `the ARN of an IAM role, or "managed"`
+)
+
+// isRole tells what may stand for what functions run as.
+func isRole(value string) bool { return value == ManagedRole || role.MatchString(value) }
 
 // role is AWS's own pattern for the Role of CreateFunction.
 var role = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/[a-zA-Z_0-9+=,.@\-_/]+$`)
@@ -88,8 +109,12 @@ func Read(getenv func(string) string) (Config, error) {
 	v := values{getenv: getenv}
 	c := v.config()
 	v.match("function_namespace", c.Namespace, label, "lower case letters, digits and -, at most 63")
-	if c.Lambda.Role != "" {
-		v.match("lambda_execution_role", c.Lambda.Role, role, "the ARN of an IAM role")
+	if c.Lambda.Role != "" && !isRole(c.Lambda.Role) {
+		v.bad("lambda_execution_role", c.Lambda.Role, roleForm)
+	}
+	v.match("managed_role_path", c.Lambda.RolePath, rolePath, rolePathForm)
+	if c.Lambda.RoleBoundary != "" {
+		v.match("managed_role_boundary", c.Lambda.RoleBoundary, boundary, boundaryForm)
 	}
 	if c.Lambda.Arch != "amd64" && c.Lambda.Arch != "arm64" {
 		v.bad("function_arch", c.Lambda.Arch, "amd64 or arm64")
@@ -154,7 +179,9 @@ func (v *values) config() Config {
 		CacheDir:           v.text("cache_dir", "", "where finished packages are kept to be used again; empty means the user's cache directory; `up` keeps them in the data directory"),
 		MaxIdleConns:       v.number("max_idle_conns", 1024, 1, 1<<20, "connections kept open to AWS"),
 		Lambda: Lambda{
-			Role:            v.text("lambda_execution_role", "", "ARN of the IAM role that functions run as; the `aws` backend requires it, and `up` has one of its own"),
+			Role:            v.text("lambda_execution_role", "", "ARN of the IAM role that functions run as, or `managed`: each function has a role of its own, which the provider makes and keeps (docs/iam.md). The `aws` backend requires it, and `up` has one of its own"),
+			RolePath:        v.text("managed_role_path", "/faas-lambda/", "path of managed roles in IAM; the region follows it"),
+			RoleBoundary:    v.text("managed_role_boundary", "", "permissions boundary of managed roles: the name of a policy in the account of the functions, or an ARN"),
 			Arch:            v.text("function_arch", "amd64", "amd64 or arm64; `up` takes the machine's own"),
 			Memory:          v.number("function_memory", 256, 128, 10240, "MB of a function without `limits.memory`"),
 			Timeout:         v.duration("function_timeout", time.Minute, time.Second, 900*time.Second, "timeout of a function when neither its `envVars` nor its image set `exec_timeout`, `read_timeout` or `write_timeout`"),
@@ -188,7 +215,7 @@ func Settings() []Setting {
 // Serve checks what only a provider against AWS itself needs.
 func (c Config) Serve() error {
 	if c.File.Kind == "aws" && c.Lambda.Role == "" && (c.File.AWS == nil || c.File.AWS.ExecutionRole == "") {
-		return fmt.Errorf("read configuration: lambda_execution_role is not set: it is the ARN of the IAM role that functions run as")
+		return fmt.Errorf("read configuration: lambda_execution_role is not set: it is the ARN of the IAM role that functions run as, or \"managed\"")
 	}
 	return nil
 }

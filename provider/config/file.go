@@ -29,7 +29,9 @@ type File struct {
 type AWS struct {
 	Region              string   `yaml:"region" doc:"AWS region"`
 	AssumeRole          string   `yaml:"assumeRole" doc:"ARN of the role to act in, in another account for example; empty means the provider's own credentials"`
-	ExecutionRole       string   `yaml:"executionRole" doc:"ARN of the role that functions run as (lambda_execution_role)"`
+	ExecutionRole       string   `yaml:"executionRole" doc:"ARN of the role that functions run as, or managed (lambda_execution_role)"`
+	ManagedRolePath     string   `yaml:"managedRolePath" doc:"path of managed roles in IAM (managed_role_path)"`
+	ManagedRoleBoundary string   `yaml:"managedRoleBoundary" doc:"name or ARN of the policy that bounds managed roles (managed_role_boundary)"`
 	Arch                string   `yaml:"arch" doc:"amd64 or arm64 (function_arch)"`
 	Memory              int      `yaml:"memory" doc:"MB of a function without limits.memory (function_memory)"`
 	Timeout             Duration `yaml:"timeout" doc:"timeout of a function that says none (function_timeout)"`
@@ -51,7 +53,7 @@ type AWSNamespace struct {
 	Name          string `yaml:"name" doc:"namespace"`
 	AssumeRole    string `yaml:"assumeRole" doc:"ARN of the role to act in, in the namespace's own account"`
 	Region        string `yaml:"region" doc:"AWS region; empty means that of the section"`
-	ExecutionRole string `yaml:"executionRole" doc:"ARN of the role that the namespace's functions run as"`
+	ExecutionRole string `yaml:"executionRole" doc:"ARN of the role that the namespace's functions run as, or managed"`
 }
 
 // Memory is a backend without a platform.

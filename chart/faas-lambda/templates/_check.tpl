@@ -4,7 +4,7 @@
 {{- $section := get $v.config "aws" | default dict }}
 {{- if eq $v.backend "aws" }}
 {{- if not (or $v.aws.executionRole $section.executionRole) }}
-{{- fail "aws.executionRole is not set: it is the ARN of the IAM role that functions run as" }}
+{{- fail "aws.executionRole is not set: it is the ARN of the IAM role that functions run as, or managed" }}
 {{- end }}
 {{- if not (or $v.aws.region $section.region) }}
 {{- fail "aws.region is not set: it is the AWS region of the functions" }}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -30,7 +32,7 @@ import (
 type AccountOptions struct {
 	AssumeRole string // ARN of the role to act in; empty for the provider's own
 	Region     string // empty for the provider's own
-	Role       string // ARN that functions run as; empty for Options.Role
+	Role       string // that functions run as, as Options.Role, which it is when it is empty
 }
 
 // account is one AWS account in one region, through one identity: the clients
@@ -38,7 +40,7 @@ type AccountOptions struct {
 // be called concurrently.
 type account struct {
 	key     AccountOptions
-	role    string         // that functions run as
+	role    string         // that functions run as: an ARN, or ManagedRole
 	config  aws.Config     // for clients of other services: credentials, region, endpoint
 	lambda  *lambda.Client // of the control plane
 	caller  *caller        // of invocations, which are not repeated
@@ -53,14 +55,17 @@ type account struct {
 	sns     *sns.Client
 	logs    *cloudwatchlogs.Client
 	ecr     *ecr.Client
+	iam     *iam.Client
 
 	measured  measurements // of its functions
 	documents documents    // records that were read
 	listing   *listing     // of its functions
+	roles     roles        // that are managed
 	unindexed sync.Once    // that there is no index of tags was said
 	wanted    string       // name of the bucket by configuration
-	mu        sync.Mutex   // guards id and ensured
+	mu        sync.Mutex   // guards what follows
 	id        string       // twelve digits, once asked for
+	partition string       // of AWS: aws, aws-cn, aws-us-gov; asked for with id
 	ensured   string       // name of the bucket, once it is known to be there
 }
 
@@ -88,6 +93,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 		sns:     sns.NewFromConfig(cfg),
 		logs:    cloudwatchlogs.NewFromConfig(cfg),
 		ecr:     ecr.NewFromConfig(cfg),
+		iam:     iam.NewFromConfig(cfg),
 		// A bucket as the host's first label needs AWS's own name server.
 		s3: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}
@@ -133,8 +139,22 @@ func (a *account) accountID(ctx context.Context) (string, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.id = aws.ToString(out.Account)
+	a.id, a.partition = aws.ToString(out.Account), "aws"
+	if parts := strings.Split(aws.ToString(out.Arn), ":"); len(parts) > 1 {
+		a.partition = parts[1]
+	}
 	return a.id, nil
+}
+
+// place is where policies of the account's functions are for.
+func (a *account) place(ctx context.Context) (Place, error) {
+	id, err := a.accountID(ctx)
+	if err != nil {
+		return Place{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return Place{Partition: a.partition, Region: a.config.Region, Account: id}, nil
 }
 
 // noBucket as Options.CodeBucket means that nothing is kept in S3.

@@ -26,8 +26,8 @@ const triggersHead = `
 ## Triggers
 
 A trigger is made when the function is deployed, changed with it, and removed when the annotation or the function is. One that another tool removed comes back with the next deployment, also with the same once more. Where a kind takes several sources, commas separate them. Options stand behind the source as in a URL's
-query; a comma in an option is written ` + "`%2C`, an ampersand `%26`" + `. All invoke the alias ` + "`live`" + `, so that a deployment that fails never gets an event. For queues and streams the function's role needs the rights of AWS's managed policies
-(such as AWSLambdaSQSQueueExecutionRole).
+query; a comma in an option is written ` + "`%2C`, an ampersand `%26`" + `. All invoke the alias ` + "`live`" + `, so that a deployment that fails never gets an event. For queues and streams the function's role needs rights, which a
+managed role has, and ` + "`faas-lambda iam --function NAME --annotation …`" + ` prints for another (docs/iam.md).
 
 | annotation | value | example | meaning |
 |---|---|---|---|
@@ -65,7 +65,7 @@ The section ` + "`namespaces`" + ` of the configuration file (docs/configuration
 |---|---|
 | ` + "`com.openfaas.lambda/role-arn`" + ` | the role that the provider assumes for functions of the namespace: another AWS account |
 | ` + "`com.openfaas.lambda/region`" + ` | their region |
-| ` + "`com.openfaas.lambda/role`" + ` | what they run as, instead of ` + "`lambda_execution_role`" + ` |
+| ` + "`com.openfaas.lambda/role`" + ` | what they run as, instead of ` + "`lambda_execution_role`: an ARN, or `managed`" + ` |
 
 ## Functions made by other tools
 

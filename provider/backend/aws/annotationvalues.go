@@ -117,6 +117,14 @@ func ids(value string, to *[]string, prefix string, most int) error {
 	return nil
 }
 
+func readRole(value string, x *extras) error {
+	if value == ManagedRole {
+		x.role = value
+		return nil
+	}
+	return arnOf(value, &x.role, "iam")
+}
+
 func readStorage(value string, x *extras) error {
 	n, err := wholeMegabytes(value)
 	if err != nil {

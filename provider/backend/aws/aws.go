@@ -31,7 +31,7 @@ import (
 // DeployTimeout and Packager are required.
 type Options struct {
 	Namespace        string              // of all functions
-	Role             string              // ARN that functions run as
+	Role             string              // ARN that functions run as, or ManagedRole
 	Arch             string              // amd64 or arm64
 	Memory           int                 // MB, when limits.memory says nothing
 	Timeout          time.Duration       // when neither the deployment nor the image says anything
@@ -52,6 +52,11 @@ type Options struct {
 	// name of a repository in ECR, which is made when it is missing, or
 	// host/name of any registry. Empty means DefaultImageRepository.
 	ImageRepository string
+
+	// RolePath is the path of roles that are managed, in IAM; empty means
+	// DefaultRolePath. RoleBoundary is what bounds them: name or ARN of a
+	// policy, or empty for nothing.
+	RolePath, RoleBoundary string
 
 	// TakeOver is how old, by AWS's clock, another provider's unfinished
 	// change must be to be taken for abandoned; 0 is two minutes, and a
@@ -135,6 +140,9 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	}
 	if b.opts.MetricsFreshness == 0 {
 		b.opts.MetricsFreshness = metricsFreshness
+	}
+	if b.opts.RolePath == "" {
+		b.opts.RolePath = DefaultRolePath
 	}
 	b.budget = newBudget(opts.PayloadMemory)
 	cfg, err := load(ctx, opts)

@@ -33,6 +33,7 @@ type change struct {
 	tags     map[string]string // as they are
 	revision string            // of $LATEST as this change left it
 	version  string            // that was published
+	inRole   bool              // its managed role was, or may have been, changed
 
 	published lambdatypes.FunctionConfiguration // of that version
 }
@@ -60,7 +61,7 @@ func (b *Backend) newChange(p plan, c code, current *found) (*change, error) {
 	if p.reason != "" {
 		ch.latest.Package, ch.latest.Reason = p.packed, p.reason
 	}
-	ch.latest.Added = p.added
+	ch.latest.Added, ch.latest.Managed = p.added, p.managed()
 	ch.doc = ch.doc.with(ch.latest, ch.keep())
 	return ch, nil
 }
@@ -124,10 +125,13 @@ func (c *change) mend(ctx context.Context) error {
 func (c *change) undo(ctx context.Context) (done bool, err error) {
 	f, err := c.b.get(ctx, c.plan.name)
 	if errors.Is(err, backend.ErrNotFound) || errors.Is(err, backend.ErrConflict) {
-		return false, nil
+		return false, c.removeRole(ctx)
 	}
-	if err != nil || markOf(f.config) != c.mark {
+	if err != nil {
 		return false, err
+	}
+	if markOf(f.config) != c.mark {
+		return false, c.giveBackRole(ctx, f)
 	}
 	if f.doc.Current == c.digest && f.state() == settled {
 		return true, nil

@@ -171,7 +171,8 @@ func (p plan) digest(c code) (string, error) {
 		Configuration *lambda.UpdateFunctionConfigurationInput
 		Arch, Package string
 		Code, Image   string
-	}{p.deployment, p.configuration(c), p.arch, string(c.packageType), c.sha256, c.imageURI})
+		Keys          []string `json:",omitempty"` // that its role may use
+	}{p.deployment, p.configuration(c), p.arch, string(c.packageType), c.sha256, c.imageURI, p.roleKeys()})
 	if err != nil {
 		return "", fmt.Errorf("name deployment of function %s: %w", p.name, err)
 	}

@@ -73,7 +73,7 @@ func (b *Backend) remove(ctx context.Context, f *found) error {
 		return err
 	}
 	b.observe.forget(f.name)
-	return nil
+	return b.leaveRole(ctx, f)
 }
 
 // detach removes what belongs to a function and does not go with it.

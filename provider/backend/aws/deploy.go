@@ -70,7 +70,10 @@ func (b *Backend) bring(ctx context.Context, p plan, code code, current *found) 
 		if err != nil {
 			return err
 		}
-		if serves {
+		if serves { // triggers need the rights of the role
+			if err := b.keepRole(ctx, current, current.doc); err != nil {
+				return err
+			}
 			return c.mend(ctx)
 		}
 	}

@@ -4,17 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
 
 // Finding is what one examination says.
@@ -55,7 +54,7 @@ func Examine(ctx context.Context, opts Options) []Finding {
 		return d.findings
 	}
 	d.permissions(ctx)
-	d.role()
+	d.role(ctx)
 	d.limits(ctx)
 	d.bucket(ctx)
 	d.registry(ctx)
@@ -84,11 +83,7 @@ func (d *doctor) identity(ctx context.Context) bool {
 	asked := time.Now()
 	out, err := d.account.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		advice := "check that the credentials are valid, and that sts." + d.account.config.Region + ".amazonaws.com can be reached"
-		if code := errorCode(err); code == "SignatureDoesNotMatch" || code == "RequestExpired" || code == "InvalidSignatureException" {
-			advice = "set the clock, or check the secret key"
-		}
-		d.say("credentials", Broken, awsError("ask who we are", err).Error(), advice)
+		d.say("credentials", Broken, awsError("ask who we are", err).Error(), d.refusedIdentity(err))
 		return false
 	}
 	d.arn = aws.ToString(out.Arn)
@@ -105,76 +100,24 @@ func (d *doctor) identity(ctx context.Context) bool {
 	return true
 }
 
-// simulated is how many actions one simulation takes.
-const simulated = 50
-
-// permissions has IAM say what of the table we may do; where we may not ask
-// that, some calls that change nothing are tried.
-func (d *doctor) permissions(ctx context.Context) {
-	client := iam.NewFromConfig(d.account.config)
-	var actions, denied []string
-	for _, n := range table {
-		if n.why != "Doctor" && n.calls != "GetCallerIdentity" {
-			actions = append(actions, n.permissions()...)
-		}
+// refusedIdentity is what to do when AWS does not tell who we are.
+func (d *doctor) refusedIdentity(err error) string {
+	region := d.account.config.Region
+	switch code := errorCode(err); {
+	case code == "SignatureDoesNotMatch", code == "RequestExpired", code == "InvalidSignatureException":
+		return "set the clock, or check the secret key"
+	case code == "ExpiredToken", code == "ExpiredTokenException", code == "TokenRefreshRequired":
+		return "the credentials have expired: renew them (aws sso login, or a new session token), or give the provider a role, whose credentials renew themselves"
+	case code == "InvalidClientTokenId", code == "UnrecognizedClientException", code == "AuthFailure":
+		return "AWS does not know the access key: check it, and that it is of the partition of region " + region
+	case code == "RegionDisabledException", code == "OptInRequired":
+		return "region " + region + " is not enabled for the account: enable it, or set another AWS_REGION"
+	case kinds[code] == backend.ErrThrottled:
+		return "AWS refuses for now, because the account asks too often: try again in a minute"
+	case code == "":
+		return "check that " + region + " is a region of AWS (AWS_REGION), and that sts." + region + ".amazonaws.com can be reached from here: name server, route, proxy"
 	}
-	slices.Sort(actions)
-	actions = slices.Compact(actions)
-	for some := range slices.Chunk(actions, simulated) {
-		pages := iam.NewSimulatePrincipalPolicyPaginator(client, &iam.SimulatePrincipalPolicyInput{
-			PolicySourceArn: aws.String(principal(d.arn)), ActionNames: some,
-			// As of a function of ours.
-			ContextEntries: []iamtypes.ContextEntry{{ContextKeyName: aws.String("aws:ResourceTag/" + tagService), ContextKeyType: iamtypes.ContextKeyTypeEnumString, ContextKeyValues: []string{"any"}}},
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				d.probe(ctx, err)
-				return
-			}
-			for _, r := range page.EvaluationResults {
-				if r.EvalDecision != iamtypes.PolicyEvaluationDecisionTypeAllowed {
-					denied = append(denied, aws.ToString(r.EvalActionName))
-				}
-			}
-		}
-	}
-	if len(denied) > 0 {
-		d.say("permissions", Warning, "not allowed on every resource: "+strings.Join(denied, ", "),
-			"attach what `faas-lambda iam` prints; what it allows on some resources only may be reported here")
-		return
-	}
-	d.say("permissions", Fine, fmt.Sprintf("all %d actions are allowed", len(actions)), "")
-}
-
-// principal is whose policies count: the role of a session, without the session.
-func principal(arn string) string {
-	before, rest, ok := strings.Cut(arn, ":assumed-role/")
-	if !ok {
-		return arn
-	}
-	role, _, _ := strings.Cut(rest, "/")
-	return strings.Replace(before, ":sts:", ":iam:", 1) + ":role/" + role
-}
-
-// probe tries calls that read.
-func (d *doctor) probe(ctx context.Context, why error) {
-	_, err := d.account.lambda.ListFunctions(ctx, &lambda.ListFunctionsInput{MaxItems: aws.Int32(1)})
-	if err != nil {
-		d.say("permissions", Broken, awsError("list functions", err).Error(), "attach what `faas-lambda iam` prints")
-		return
-	}
-	d.say("permissions", Warning, "functions may be listed; the rest could not be simulated ("+errorCode(why)+")",
-		"allow iam:SimulatePrincipalPolicy to see what is missing")
-}
-
-func (d *doctor) role() {
-	if d.opts.Role == "" {
-		d.say("execution role", Broken, "lambda_execution_role is not set",
-			"make a role that Lambda may assume (faas-lambda iam --trust) with the policy of faas-lambda iam --functions, and name its ARN")
-		return
-	}
-	d.say("execution role", Fine, d.opts.Role, "")
+	return "check that the credentials are valid for region " + region
 }
 
 // limits tells how much the account may run at once.

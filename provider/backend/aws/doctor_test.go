@@ -65,7 +65,7 @@ func TestDoctor(t *testing.T) {
 		{"", Fine, ""},
 		{"credentials", Broken, "no such key"},
 		{"clock", Broken, "off by -10m"},
-		{"permissions", Warning, "lambda:CreateFunction"},
+		{"permissions", Broken, "lambda:CreateFunction"},
 		{"simulation", Warning, "AccessDenied"},
 		{"limits", Warning, "10 invocations at once"},
 		{"bucket", Broken, "code does not exist"},

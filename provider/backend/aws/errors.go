@@ -41,6 +41,10 @@ var kinds = map[string]error{
 	"RecursiveInvocationException":         backend.ErrInvalid,
 	"InvalidRequestException":              backend.ErrInvalid, // of Secrets Manager
 	"InvalidParameterException":            backend.ErrInvalid, // of CloudWatch Logs and Secrets Manager
+	"MalformedPolicyDocument":              backend.ErrInvalid, // of IAM
+	"LimitExceeded":                        backend.ErrInvalid, // of IAM: roles of the account, size of a policy
+	"ConcurrentModification":               backend.ErrConflict,
+	"ServiceFailure":                       backend.ErrUnavailable,
 	"ParameterNotFound":                    backend.ErrNotFound,
 	"Throttling":                           backend.ErrThrottled,
 	"SubnetIPAddressLimitReachedException": backend.ErrUnavailable,

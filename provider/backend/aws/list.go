@@ -75,6 +75,7 @@ func (b *Backend) List(ctx context.Context, namespace string) ([]types.FunctionS
 	for settling := true; ; settling = false {
 		list, left, err := b.listed(ctx, a, namespace)
 		if err == nil && (len(left) == 0 || !settling) {
+			b.sweepRoles(ctx, a)
 			b.measure(ctx, a, list)
 		}
 		if err != nil || len(left) == 0 || !settling {
@@ -176,6 +177,9 @@ func (b *Backend) readAll(ctx context.Context, a *account) error {
 			f.damaged = err
 		}
 		all[f.name] = b.entry(ctx, f)
+		if f.doc.hasManagedRole() {
+			a.roles.used()
+		}
 	}
 	for name := range a.listing.all {
 		if _, still := all[name]; !still {

@@ -26,8 +26,10 @@ func checkNamespace(ns types.FunctionNamespace) error {
 		value, err := ns.Annotations[name], error(nil)
 		var to string
 		switch name {
-		case namespaceAssume, namespaceRole:
+		case namespaceAssume:
 			err = arnOf(value, &to, "iam")
+		case namespaceRole:
+			err = readRole(value, &extras{})
 		case namespaceRegion:
 			err = match(value, &to, regionName, "a region such as eu-west-1")
 		default:

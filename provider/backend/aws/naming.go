@@ -16,11 +16,15 @@ var functionName = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
 // maxFunctionName is Lambda's limit in characters (CreateFunction, FunctionName).
 const maxFunctionName = 64
 
-// lambdaName returns how a function is called in Lambda. Functions of the
+func (b *Backend) lambdaName(name backend.Name) (string, error) {
+	return LambdaName(name, b.opts.Namespace)
+}
+
+// LambdaName returns how a function is called in Lambda. Functions of the
 // default namespace have their own name, those of others NAMESPACE_NAME, which
 // ends in a hash where it would be too long. The function's tags say which one
 // it is.
-func (b *Backend) lambdaName(name backend.Name) (string, error) {
+func LambdaName(name backend.Name, defaultNamespace string) (string, error) {
 	switch {
 	case len(name.Function) > maxFunctionName:
 		return "", backend.Errorf(backend.ErrInvalid, "function name %s has %d characters, Lambda takes at most %d", name.Function, len(name.Function), maxFunctionName)
@@ -28,7 +32,7 @@ func (b *Backend) lambdaName(name backend.Name) (string, error) {
 		return "", backend.Errorf(backend.ErrInvalid, "function name %s: Lambda takes no dots in a name", name.Function)
 	case !functionName.MatchString(name.Function):
 		return "", backend.Errorf(backend.ErrInvalid, "function name %q: Lambda takes letters, digits, - and _", name.Function)
-	case name.Namespace == b.opts.Namespace:
+	case name.Namespace == defaultNamespace:
 		return name.Function, nil
 	}
 	long := name.Namespace + "_" + name.Function

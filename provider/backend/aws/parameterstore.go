@@ -26,19 +26,17 @@ func (parameterStore) path(k secretKey) string { return "/" + k.id() }
 func (s *parameterStore) reference(k secretKey) string { return ParameterStore + ":" + s.path(k) }
 
 // described returns the parameters that filters let through, by name.
-func (s *parameterStore) described(ctx context.Context, doing string, filters ...ssmtypes.ParameterStringFilter) ([]string, error) {
-	var names []string
+func (s *parameterStore) described(ctx context.Context, doing string, filters ...ssmtypes.ParameterStringFilter) ([]ssmtypes.ParameterMetadata, error) {
+	var all []ssmtypes.ParameterMetadata
 	pages := ssm.NewDescribeParametersPaginator(s.client, &ssm.DescribeParametersInput{MaxResults: aws.Int32(50), ParameterFilters: filters})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, awsError(doing, err)
 		}
-		for _, p := range page.Parameters {
-			names = append(names, aws.ToString(p.Name))
-		}
+		all = append(all, page.Parameters...)
 	}
-	return names, nil
+	return all, nil
 }
 
 func equals(key, value string) ssmtypes.ParameterStringFilter {
@@ -47,25 +45,31 @@ func equals(key, value string) ssmtypes.ParameterStringFilter {
 
 func (s *parameterStore) names(ctx context.Context, namespace string) ([]string, error) {
 	folder := s.path(secretKey{namespace, ""})
-	paths, err := s.described(ctx, "list secrets of namespace "+namespace,
+	there, err := s.described(ctx, "list secrets of namespace "+namespace,
 		ssmtypes.ParameterStringFilter{Key: aws.String("Path"), Option: aws.String("OneLevel"), Values: []string{strings.TrimSuffix(folder, "/")}},
 		equals("tag:"+tagNamespace, namespace))
 	var names []string
-	for _, path := range paths {
-		if name, ok := strings.CutPrefix(path, folder); ok {
+	for _, p := range there {
+		if name, ok := strings.CutPrefix(aws.ToString(p.Name), folder); ok {
 			names = append(names, name)
 		}
 	}
 	return names, err
 }
 
-// exists looks for a parameter with our tags.
-func (s *parameterStore) exists(ctx context.Context, k secretKey) error {
+// find looks for a parameter with our tags.
+func (s *parameterStore) find(ctx context.Context, k secretKey) (kmsKey string, err error) {
 	found, err := s.described(ctx, "find secret "+k.String(), equals("Name", s.path(k)), equals("tag:"+tagNamespace, k.namespace), equals("tag:"+tagSecret, k.name))
 	if err == nil && len(found) == 0 {
 		err = k.missing()
 	}
-	return err
+	if err != nil {
+		return "", err
+	}
+	if key := aws.ToString(found[0].KeyId); !strings.HasPrefix(key, "alias/aws/") {
+		return key, nil
+	}
+	return "", nil
 }
 
 func (s *parameterStore) check(k secretKey, value []byte) error {
@@ -93,7 +97,7 @@ func (s *parameterStore) create(ctx context.Context, k secretKey, value []byte) 
 	doing := "create secret " + k.String()
 	switch errorCode(err) {
 	case "ParameterAlreadyExists":
-		if s.exists(ctx, k) == nil {
+		if _, findErr := s.find(ctx, k); findErr == nil {
 			return k.exists()
 		}
 		return k.foreign("parameter " + s.path(k) + " of AWS Parameter Store")
@@ -107,7 +111,7 @@ func (s *parameterStore) update(ctx context.Context, k secretKey, value []byte) 
 	if err := s.check(k, value); err != nil {
 		return err
 	}
-	if err := s.exists(ctx, k); err != nil {
+	if _, err := s.find(ctx, k); err != nil {
 		return err
 	}
 	_, err := s.client.PutParameter(ctx, &ssm.PutParameterInput{
@@ -118,7 +122,7 @@ func (s *parameterStore) update(ctx context.Context, k secretKey, value []byte) 
 }
 
 func (s *parameterStore) remove(ctx context.Context, k secretKey) error {
-	if err := s.exists(ctx, k); err != nil {
+	if _, err := s.find(ctx, k); err != nil {
 		return err
 	}
 	_, err := s.client.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(s.path(k))})

@@ -152,7 +152,7 @@ func TestSecretsInParameterStore(t *testing.T) {
 	if err := b.UpdateSecret(ctx, secret("eins", "neu")); err != nil || fake.all["/faas-lambda/openfaas-fn/eins"].value != "neu" {
 		t.Errorf("update: %v", err)
 	}
-	vars, err := b.secretVariables(ctx, "openfaas-fn", []string{"eins", "zwei"})
+	vars, _, err := b.secretVariables(ctx, "openfaas-fn", []string{"eins", "zwei"})
 	if want := `{"eins":"ssm:/faas-lambda/openfaas-fn/eins","zwei":"ssm:/faas-lambda/openfaas-fn/zwei"}`; err != nil || vars[secretsVariable] != want {
 		t.Errorf("variables %v, %v", vars, err)
 	}
@@ -194,7 +194,7 @@ func TestWhatParameterStoreDoesNotKeep(t *testing.T) {
 	if fake.all["/faas-lambda/openfaas-fn/theirs"].value != "kept" {
 		t.Error("others' parameter was changed")
 	}
-	_, err := b.secretVariables(ctx, "openfaas-fn", []string{"ours", "missing"})
+	_, _, err := b.secretVariables(ctx, "openfaas-fn", []string{"ours", "missing"})
 	if !errors.Is(err, backend.ErrInvalid) || errors.Is(err, backend.ErrNotFound) || !strings.Contains(err.Error(), `secret "missing" not found in namespace openfaas-fn`) {
 		t.Errorf("a deployment with a missing secret: %v", err)
 	}

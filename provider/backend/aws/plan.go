@@ -26,6 +26,9 @@ type plan struct {
 	packed     string            // type of its package, once that is made
 	reason     string            // why it is of that type, when that was the provider's choice
 	added      []string          // names of variables in env that annotations need
+	ownRole    bool              // role is one that the provider keeps
+	store      string            // of its secrets
+	kmsKeys    []string          // that encrypt them
 	extras                       // what its annotations say
 }
 
@@ -42,10 +45,11 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 	if p.function, err = b.lambdaName(p.name); err != nil {
 		return p, err
 	}
-	secrets, err := b.secretVariables(ctx, d.Namespace, d.Secrets)
+	secrets, keys, err := b.secretVariables(ctx, d.Namespace, d.Secrets)
 	if err != nil {
 		return p, err
 	}
+	p.store, p.kmsKeys = b.opts.SecretStore, keys
 	if p.env, err = environment(d.EnvVars, d.EnvProcess, secrets); err != nil {
 		return p, err
 	}
@@ -53,8 +57,8 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 		return p, err
 	}
 	p.addVariables()
-	if p.role == "" {
-		p.role = p.account.role
+	if err := b.chooseRole(ctx, &p); err != nil {
+		return p, err
 	}
 	if _, err := belongingsOf(d, p.function, backend.MinReplicas(d)); err != nil {
 		return p, err
@@ -73,6 +77,22 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 		return p, err
 	}
 	return p, p.recordable()
+}
+
+// chooseRole settles what the function runs as.
+func (b *Backend) chooseRole(ctx context.Context, p *plan) error {
+	if p.role == "" {
+		p.role = p.account.role
+	}
+	if p.role != ManagedRole {
+		return nil
+	}
+	r, err := b.roleOf(ctx, p.account, p.name, p.function)
+	if err != nil {
+		return err
+	}
+	p.ownRole, p.role = true, r.arn()
+	return nil
 }
 
 // streamVariable tells bootstrap that the function's URL streams.

@@ -29,8 +29,14 @@ type Place struct {
 	Partition, Region, Account string
 	Bucket                     string // Options.CodeBucket
 	Repository                 string // in ECR
-	Role                       string // ARN that functions run as
+	Role                       string // ARN that functions run as; ManagedRole as Options.Role, or when ManagedRoles is set beside a role's ARN
+	ManagedRoles               bool   // functions may have managed roles
+	RolePath, RoleBoundary     string // as in Options
+	Store                      string // of secrets, as in Options
 }
+
+// managesRoles tells whether functions have roles that the provider makes.
+func (p Place) managesRoles() bool { return p.ManagedRoles || p.Role == ManagedRole }
 
 func (p Place) withDefaults() Place {
 	for value, fallback := range map[*string]string{&p.Partition: "aws", &p.Region: "*", &p.Account: "*", &p.Repository: "faas-lambda"} {
@@ -44,7 +50,29 @@ func (p Place) withDefaults() Place {
 	if p.Role == "" {
 		p.Role = "arn:" + p.Partition + ":iam::" + p.Account + ":role/faas-lambda*"
 	}
+	if p.RolePath == "" {
+		p.RolePath = DefaultRolePath
+	}
+	if p.RoleBoundary != "" && !strings.HasPrefix(p.RoleBoundary, "arn:") {
+		p.RoleBoundary = "arn:" + p.Partition + ":iam::" + p.Account + ":policy/" + p.RoleBoundary
+	}
 	return p
+}
+
+// managed are the roles that are managed.
+func (p Place) managed() string {
+	return "arn:" + p.Partition + ":iam::" + p.Account + ":role" + p.RolePath + p.Region + "/*"
+}
+
+// passed are the roles that functions run as.
+func (p Place) passed() []string {
+	switch {
+	case p.Role == ManagedRole:
+		return []string{p.managed()}
+	case p.ManagedRoles:
+		return []string{p.Role, p.managed()}
+	}
+	return []string{p.Role}
 }
 
 func (p Place) arn(service, resource string) string {
@@ -76,6 +104,8 @@ func (p Place) resources(on string) []string {
 		return []string{p.arn("logs", "log-group:*")}
 	case "repository":
 		return []string{p.arn("ecr", "repository/"+p.Repository)}
+	case "role":
+		return []string{p.managed()}
 	case "self":
 		// IAM takes no path that begins with an asterisk.
 		principal := "arn:" + p.Partition + ":iam::" + p.Account + ":"
@@ -92,6 +122,9 @@ func ProviderPolicy(p Place) Policy {
 	out := Policy{Version: policyVersion}
 	at := map[string]int{}
 	for _, n := range table {
+		if n.roles() && !p.managesRoles() || n.service == "secretsmanager" && p.Store == ParameterStore {
+			continue
+		}
 		i, known := at[n.why]
 		if !known {
 			i = len(out.Statement)
@@ -99,6 +132,9 @@ func ProviderPolicy(p Place) Policy {
 			s := Statement{Sid: n.why, Effect: "Allow"}
 			if n.ours {
 				s.Condition = map[string]map[string][]string{"Null": {"aws:ResourceTag/" + tagService: {"false"}}}
+			}
+			if n.why == "MakeRoles" && p.RoleBoundary != "" {
+				s.Condition = map[string]map[string][]string{"StringEquals": {"iam:PermissionsBoundary": {p.RoleBoundary}}}
 			}
 			out.Statement = append(out.Statement, s)
 		}
@@ -113,51 +149,8 @@ func ProviderPolicy(p Place) Policy {
 		s.Action, s.Resource = slices.Compact(s.Action), slices.Compact(s.Resource)
 	}
 	out.Statement = append(out.Statement, Statement{
-		Sid: "GiveFunctionsTheirRole", Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: []string{p.Role},
+		Sid: "GiveFunctionsTheirRole", Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: p.passed(),
 		Condition: map[string]map[string][]string{"StringEquals": {"iam:PassedToService": {"lambda.amazonaws.com"}}},
 	})
 	return out
-}
-
-// FunctionPolicy returns what the role of functions has to be allowed: to write
-// their logs, and to read their secrets, which are those of one function or, with
-// none named, those of a namespace. Bodies of requests in S3 need no permission.
-func FunctionPolicy(p Place, function, namespace, store string, secrets []string) Policy {
-	p = p.withDefaults()
-	group := "/aws/lambda/*"
-	if function != "" {
-		group = "/aws/lambda/" + function
-	}
-	out := Policy{Version: policyVersion, Statement: []Statement{{
-		Sid: "WriteLogs", Effect: "Allow", Action: []string{"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
-		Resource: []string{p.arn("logs", "log-group:"+group), p.arn("logs", "log-group:"+group+":*")},
-	}}}
-	if function != "" && len(secrets) == 0 {
-		return out
-	}
-	if function == "" {
-		secrets = []string{"*"}
-	}
-	s := Statement{Sid: "ReadSecrets", Effect: "Allow", Action: []string{"secretsmanager:GetSecretValue"}}
-	if store == ParameterStore {
-		s.Action = []string{"ssm:GetParameter"}
-	}
-	for _, name := range secrets {
-		id := secretKey{namespace, name}.id()
-		if store == ParameterStore {
-			s.Resource = append(s.Resource, p.arn("ssm", "parameter/"+id))
-		} else {
-			// Secrets Manager adds six characters to the name.
-			s.Resource = append(s.Resource, p.arn("secretsmanager", "secret:"+id+"-??????"))
-		}
-	}
-	out.Statement = append(out.Statement, s)
-	return out
-}
-
-// TrustPolicy returns who may take the role of functions: Lambda.
-func TrustPolicy() Policy {
-	return Policy{Version: policyVersion, Statement: []Statement{{
-		Sid: "Lambda", Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: []string{"sts:AssumeRole"},
-	}}}
 }

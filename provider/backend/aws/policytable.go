@@ -35,6 +35,12 @@ var table = []needed{
 	{"sts", "GetCallerIdentity", "sts:GetCallerIdentity", "*", "ListFunctions", false}, // which nobody can be denied
 	{"iam", "SimulatePrincipalPolicy", "", "self", "Doctor", false},
 
+	// Of roles that are managed.
+	{"iam", "CreateRole PutRolePolicy PutRolePermissionsBoundary", "iam:CreateRole iam:PutRolePolicy iam:PutRolePermissionsBoundary", "role", "MakeRoles", false},
+	{"iam", "GetRole ListRoleTags GetRolePolicy ListRolePolicies ListAttachedRolePolicies UpdateAssumeRolePolicy DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy DeleteRole",
+		"iam:TagRole iam:GetRole iam:ListRoleTags iam:GetRolePolicy iam:ListRolePolicies iam:ListAttachedRolePolicies iam:UpdateAssumeRolePolicy iam:DeleteRolePermissionsBoundary iam:DeleteRolePolicy iam:DetachRolePolicy iam:DeleteRole", "role", "KeepRoles", false},
+	{"iam", "ListRoles", "", "*", "FindRoles", false},
+
 	{"s3", "HeadBucket CreateBucket ListObjectsV2 GetBucketLifecycleConfiguration PutBucketLifecycleConfiguration",
 		"s3:ListBucket s3:CreateBucket s3:GetLifecycleConfiguration s3:PutLifecycleConfiguration", "bucket", "Bucket", false},
 	{"s3", "GetObject HeadObject PutObject DeleteObject", "s3:GetObject s3:PutObject s3:DeleteObject s3:AbortMultipartUpload", "objects", "Objects", false},
@@ -55,6 +61,11 @@ var table = []needed{
 		"ecr:CreateRepository ecr:DescribeRepositories ecr:PutLifecyclePolicy ecr:SetRepositoryPolicy ecr:GetRepositoryPolicy " +
 			// What the registry asks for at a pull and a push.
 			"ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload ecr:PutImage", "repository", "Repository", false},
+}
+
+// roles tells whether an operation is about managed roles, which not everybody has.
+func (n needed) roles() bool {
+	return n.service == "iam" && n.why != "Doctor"
 }
 
 // permissions returns the actions that n's operations need.

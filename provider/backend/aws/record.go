@@ -67,6 +67,8 @@ type record struct {
 	Package string   `json:"package,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Added   []string `json:"added,omitempty"` // names of variables that the provider added, because an annotation needs them
+	// Managed is its role, where that is the provider's; nil for another.
+	Managed *managedRole `json:"managed,omitempty"`
 }
 
 var errRecord = errors.New("record in the function's tags is damaged")

@@ -95,7 +95,7 @@ func (b *Backend) rollBack(ctx context.Context, f *found, id string) error {
 	}
 	defer b.cache.forget(f.name)
 	return c.run(ctx, func(ctx context.Context) error {
-		return c.claim(ctx, resetting(configurationOf(version), f.config))
+		return c.configure(ctx, resetting(configurationOf(version), f.config))
 	}, c.record, c.attach, c.serve, c.finish)
 }
 

@@ -42,8 +42,9 @@ type secretStore interface {
 	create(ctx context.Context, key secretKey, value []byte) error
 	update(ctx context.Context, key secretKey, value []byte) error
 	remove(ctx context.Context, key secretKey) error
-	// exists returns ErrNotFound when the secret is not there, or not ours.
-	exists(ctx context.Context, key secretKey) error
+	// find returns ErrNotFound when the secret is not there, or not ours, and
+	// else the KMS key that encrypts it; empty for AWS's own.
+	find(ctx context.Context, key secretKey) (kmsKey string, err error)
 	// reference is what bootstrap fetches the secret by: SERVICE:ID.
 	reference(key secretKey) string
 }
@@ -145,57 +146,59 @@ func (b *Backend) DeleteSecret(ctx context.Context, namespace, name string) erro
 // lookups is how many secrets of a deployment are looked up at a time.
 const lookups = 4
 
-// secretVariables returns the variables by which a function gets its secrets;
-// none for none. A secret that does not exist is an ErrInvalid that names it.
-func (b *Backend) secretVariables(ctx context.Context, namespace string, names []string) (map[string]string, error) {
+// secretVariables returns the variables by which a function gets its secrets,
+// none for none, and the KMS keys that encrypt them. A secret that does not exist
+// is an ErrInvalid that names it.
+func (b *Backend) secretVariables(ctx context.Context, namespace string, names []string) (variables map[string]string, kmsKeys []string, err error) {
 	if len(names) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	store, err := b.keeps(ctx, namespace)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	references := map[string]string{}
 	for _, name := range names {
 		references[name] = store.reference(secretKey{namespace, name})
 	}
-	missing, err := missingSecrets(ctx, store, namespace, slices.Sorted(maps.Keys(references)))
+	kmsKeys, missing, err := findSecrets(ctx, store, namespace, slices.Sorted(maps.Keys(references)))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(missing) > 0 {
-		return nil, backend.Errorf(backend.ErrInvalid, "secret %s not found in namespace %s: create it before the function that uses it", strings.Join(missing, ", "), namespace)
+		return nil, nil, backend.Errorf(backend.ErrInvalid, "secret %s not found in namespace %s: create it before the function that uses it", strings.Join(missing, ", "), namespace)
 	}
 	text, err := json.Marshal(references)
 	if err != nil {
-		return nil, backend.Errorf(backend.ErrInvalid, "encode secrets: %w", err)
+		return nil, nil, backend.Errorf(backend.ErrInvalid, "encode secrets: %w", err)
 	}
-	return map[string]string{secretsVariable: string(text)}, nil
+	return map[string]string{secretsVariable: string(text)}, kmsKeys, nil
 }
 
-// missingSecrets returns those of names that do not exist.
-func missingSecrets(ctx context.Context, store secretStore, namespace string, names []string) ([]string, error) {
-	found := make([]bool, len(names))
+// findSecrets returns the keys that encrypt secrets, and those of names that do
+// not exist.
+func findSecrets(ctx context.Context, store secretStore, namespace string, names []string) (kmsKeys, missing []string, err error) {
+	found, keys := make([]bool, len(names)), make([]string, len(names))
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
 	for i, name := range names {
 		group.Go(func() error {
-			err := store.exists(within, secretKey{namespace, name})
-			found[i] = err == nil
+			key, err := store.find(within, secretKey{namespace, name})
+			found[i], keys[i] = err == nil, key
 			if errors.Is(err, backend.ErrNotFound) {
 				return nil
 			}
 			return err
 		})
 	}
-	err := group.Wait()
-	var missing []string
+	err = group.Wait()
 	for i, name := range names {
 		if !found[i] {
 			missing = append(missing, strconv.Quote(name))
 		}
 	}
-	return missing, err
+	slices.Sort(keys)
+	return slices.DeleteFunc(slices.Compact(keys), func(key string) bool { return key == "" }), missing, err
 }
 
 // validate refuses a name that could not become a file, or is not one that

@@ -70,28 +70,34 @@ const (
 
 // state tells what there is; ErrConflict when it is not ours.
 func (s *secretsManager) state(ctx context.Context, doing string, k secretKey) (secretState, error) {
+	state, _, err := s.look(ctx, doing, k)
+	return state, err
+}
+
+// look is state, and tells by which key of one's own the secret is encrypted.
+func (s *secretsManager) look(ctx context.Context, doing string, k secretKey) (state secretState, kmsKey string, err error) {
 	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(k.id())})
 	switch {
 	case errorCode(err) == "ResourceNotFoundException":
-		return secretAbsent, nil
+		return secretAbsent, "", nil
 	case err != nil:
-		return secretAbsent, awsError(doing, err)
+		return secretAbsent, "", awsError(doing, err)
 	}
 	if tags := secretTags(out.Tags); tags[tagSecret] != k.name || tags[tagNamespace] != k.namespace {
-		return secretThere, k.foreign("secret " + k.id() + " of AWS Secrets Manager")
+		return secretThere, "", k.foreign("secret " + k.id() + " of AWS Secrets Manager")
 	}
 	if out.DeletedDate != nil {
-		return secretDeleted, nil
+		return secretDeleted, "", nil
 	}
-	return secretThere, nil
+	return secretThere, aws.ToString(out.KmsKeyId), nil
 }
 
-func (s *secretsManager) exists(ctx context.Context, k secretKey) error {
-	state, err := s.state(ctx, "find secret "+k.String(), k)
+func (s *secretsManager) find(ctx context.Context, k secretKey) (kmsKey string, err error) {
+	state, kmsKey, err := s.look(ctx, "find secret "+k.String(), k)
 	if err == nil && state != secretThere {
 		err = k.missing()
 	}
-	return err
+	return kmsKey, err
 }
 
 // form gives a value as AWS takes it: what is text is shown as text in AWS's

@@ -190,6 +190,9 @@ func (b *Backend) rest(ctx context.Context, f *found, r record, replicas uint64,
 	if err := b.restore(ctx, f, doc.Current); err != nil {
 		return err
 	}
+	if err := b.keepRole(ctx, f, doc); err != nil {
+		return err
+	}
 	// The tags go last: they say that it is done.
 	more := map[string]string{tagPending: "", tagReplicas: strconv.FormatUint(replicas, 10)}
 	var stale []string

@@ -26,7 +26,7 @@ func (c *change) create(ctx context.Context) error {
 	// would find one that was left over.
 	long, first := !fits(text), c.doc
 	if long {
-		first.Records = []record{{Digest: c.digest, At: c.latest.At}}
+		first.Records = []record{{Digest: c.digest, At: c.latest.At, Managed: c.latest.Managed}}
 		if text, err = first.pack(); err != nil {
 			return err
 		}
@@ -34,9 +34,16 @@ func (c *change) create(ctx context.Context) error {
 	tags := first.inTags(text)
 	tags[tagPending], tags[tagReplicas] = pendingDeploy, strconv.FormatUint(c.replicas, 10)
 	maps.Copy(tags, c.plan.tags)
-	_, err = c.account.lambda.CreateFunction(ctx, creation(c.marked(c.plan.configuration(c.code)), c.plan, c.code, tags))
-	if err != nil && !c.claimed(ctx, err) {
-		return awsError(doing, err)
+	in := creation(c.marked(c.plan.configuration(c.code)), c.plan, c.code, tags)
+	err = c.asRole(ctx, func(ctx context.Context) error {
+		_, err := c.account.lambda.CreateFunction(ctx, in)
+		if err != nil && !c.claimed(ctx, err) {
+			return awsError(doing, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	c.tags = tags
 	if err := c.settle(ctx, ""); err != nil || !long {
@@ -66,26 +73,6 @@ func (c *change) claimed(ctx context.Context, err error) bool {
 
 // repeated are the codes that a repeated request gets when it was done.
 var repeated = map[string]bool{"ResourceConflictException": true, "PreconditionFailedException": true}
-
-// stage claims a function and gives $LATEST its new configuration. Nobody
-// invokes that.
-func (c *change) stage(ctx context.Context) error {
-	return c.claim(ctx, resetting(c.marked(c.plan.configuration(c.code)), c.current.config))
-}
-
-// claim changes the configuration of $LATEST from the one that was read.
-func (c *change) claim(ctx context.Context, in *lambda.UpdateFunctionConfigurationInput) error {
-	if c.current.config.PackageType != "" && c.code.packageType != "" && c.current.config.PackageType != c.code.packageType {
-		return backend.Errorf(backend.ErrInvalid, "update function %s: it is a function of type %s, and Lambda makes no %s of it: delete it first, or keep the type by the annotation %spackage",
-			c.plan.name, c.current.config.PackageType, c.code.packageType, annotationPrefix)
-	}
-	in.RevisionId = c.current.config.RevisionId
-	_, err := c.account.lambda.UpdateFunctionConfiguration(ctx, in)
-	if err != nil && !c.claimed(ctx, err) {
-		return c.lost(awsError("update function "+c.plan.name.String(), err))
-	}
-	return c.settle(ctx, "")
-}
 
 // lost says what a conflict means.
 func (c *change) lost(err error) error {
@@ -234,7 +221,7 @@ func (c *change) attach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.b.attach(ctx, at)
+	return c.asRole(ctx, func(ctx context.Context) error { return c.b.attach(ctx, at) })
 }
 
 // serve lets the new version take the place of the one that serves. Invocations
@@ -261,6 +248,11 @@ func (c *change) finish(ctx context.Context) error {
 		return err
 	}
 	c.doc = c.doc.serving(c.digest, "")
+	if c.current != nil {
+		if err := c.b.keepRole(ctx, c.current, c.doc); err != nil {
+			return err
+		}
+	}
 	hadS3, before := c.inS3(), c.current != nil
 	if err := c.write(ctx, ""); err != nil {
 		return err

@@ -1,0 +1,85 @@
+package aws
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// forbid leaves the role without permissions: what serves is in another role, and
+// what is kept for a rollback may need this one again.
+func (r *functionRole) forbid(ctx context.Context) error {
+	_, err := r.account.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &r.id, PolicyName: aws.String(rolePolicy)})
+	if isGone(err) {
+		return nil
+	}
+	return awsError(r.doing("remove policy of"), err)
+}
+
+// remove removes the role with all that anybody attached to it. One that the
+// provider did not make is left alone.
+func (r *functionRole) remove(ctx context.Context) error {
+	r.account.roles.used()
+	is, err := r.read(ctx)
+	if errors.Is(err, backend.ErrConflict) || err == nil && is == nil {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(r.strip(ctx), r.detach(ctx))
+	}
+	if err == nil {
+		_, err = r.account.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &r.id})
+		err = awsError(r.doing("remove"), unlessGone(err))
+	}
+	if err != nil {
+		r.account.roles.again(0)
+	}
+	return err
+}
+
+// strip removes the role's inline policies.
+func (r *functionRole) strip(ctx context.Context) error {
+	pages := iam.NewListRolePoliciesPaginator(r.account.iam, &iam.ListRolePoliciesInput{RoleName: &r.id})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return awsError(r.doing("list policies of"), unlessGone(err))
+		}
+		for _, policy := range page.PolicyNames {
+			_, err := r.account.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &r.id, PolicyName: &policy})
+			if unlessGone(err) != nil {
+				return awsError(r.doing("remove policy of"), err)
+			}
+		}
+	}
+	return nil
+}
+
+// detach detaches managed policies, which somebody else attached.
+func (r *functionRole) detach(ctx context.Context) error {
+	pages := iam.NewListAttachedRolePoliciesPaginator(r.account.iam, &iam.ListAttachedRolePoliciesInput{RoleName: &r.id})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return awsError(r.doing("list policies of"), unlessGone(err))
+		}
+		for _, policy := range page.AttachedPolicies {
+			_, err := r.account.iam.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &r.id, PolicyArn: policy.PolicyArn})
+			if unlessGone(err) != nil {
+				return awsError(r.doing("detach policy of"), err)
+			}
+		}
+	}
+	return nil
+}
+
+func unlessGone(err error) error {
+	if isGone(err) {
+		return nil
+	}
+	return err
+}
