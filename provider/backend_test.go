@@ -38,10 +38,20 @@ func TestMain(m *testing.M) {
 }
 
 // TestBackendOnTheEmulator runs the conformance suite of backends on the one for
-// AWS, with its packager, over the embedded AWS and real sandboxes.
+// AWS, with its packager, over the embedded AWS and real sandboxes: once with the
+// services that are the default, and once with the others.
 func TestBackendOnTheEmulator(t *testing.T) {
 	made := build(t)
-	backendtest.Run(t, func(t *testing.T) backendtest.Subject { return made.subject(t, 0) })
+	t.Run("Secrets Manager and one role", func(t *testing.T) {
+		backendtest.Run(t, func(t *testing.T) backendtest.Subject { return made.subject(t, 0) })
+	})
+	t.Run("Parameter Store and managed roles", func(t *testing.T) {
+		backendtest.Run(t, func(t *testing.T) backendtest.Subject {
+			s := made.subject(t, 0, func(o *aws.Options) { o.SecretStore, o.Role = aws.ParameterStore, aws.ManagedRole })
+			s.TextSecrets = true
+			return s
+		})
+	})
 }
 
 func TestThrottledInvocationsSaySo(t *testing.T) {
@@ -133,7 +143,7 @@ var awsMust = []backendtest.Ability{
 }
 
 // subject is a backend on an AWS of its own.
-func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
+func (m made) subject(t *testing.T, concurrency int, change ...func(*aws.Options)) backendtest.Subject {
 	t.Helper()
 	cloud, err := emulator.New(emulator.Options{DataDir: t.TempDir(), Region: region, Account: account, Concurrency: concurrency})
 	if err != nil {
@@ -148,12 +158,16 @@ func (m made) subject(t *testing.T, concurrency int) backendtest.Subject {
 	})
 	registry := prometheus.NewRegistry()
 	t.Cleanup(func() { checkCalls(t, registry) })
-	functions, err := aws.Open(t.Context(), aws.Options{
+	o := aws.Options{
 		Metrics:   registry,
 		Namespace: "openfaas-fn", Role: "arn:aws:iam::" + account + ":role/test", Arch: runtime.GOARCH, Memory: 256,
 		Timeout: time.Minute, DeployTimeout: time.Minute, Endpoint: server.URL, Region: region, AccessKey: "test", SecretKey: "test",
 		Packager: m.packager(),
-	})
+	}
+	for _, to := range change {
+		to(&o)
+	}
+	functions, err := aws.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -163,7 +163,12 @@ func secrets(t *testing.T, s Subject) {
 	want(t, "UpdateSecret of a missing one", keeper.UpdateSecret(ctx, secret("bt-one", "x")), backend.ErrNotFound)
 	want(t, "DeleteSecret of a missing one", keeper.DeleteSecret(ctx, s.Namespace, "bt-one"), backend.ErrNotFound)
 	must(t, "create secret", keeper.CreateSecret(ctx, secret("bt-two", "zwei")))
-	must(t, "create secret", keeper.CreateSecret(ctx, types.Secret{Name: "bt-one", Namespace: s.Namespace, Value: "trimmed", RawValue: []byte{0, 255, '\n'}}))
+	raw := types.Secret{Name: "bt-one", Namespace: s.Namespace, Value: "trimmed", RawValue: []byte{0, 255, '\n'}}
+	if s.TextSecrets {
+		want(t, "CreateSecret of bytes", keeper.CreateSecret(ctx, raw), backend.ErrInvalid)
+		raw.RawValue = []byte("trimmed\n")
+	}
+	must(t, "create secret", keeper.CreateSecret(ctx, raw))
 	want(t, "a second CreateSecret", keeper.CreateSecret(ctx, secret("bt-one", "x")), backend.ErrExists)
 	must(t, "update secret", keeper.UpdateSecret(ctx, secret("bt-two", "deux")))
 	wanted := []types.Secret{{Name: "bt-one", Namespace: s.Namespace}, {Name: "bt-two", Namespace: s.Namespace}}

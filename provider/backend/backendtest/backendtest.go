@@ -32,6 +32,8 @@ type Subject struct {
 	// Prints is a part of what that function prints at an invocation; empty
 	// when it prints nothing.
 	Prints string
+	// TextSecrets tells that values of secrets can be text alone.
+	TextSecrets bool
 	// Must are the abilities that the backend has to have. Those that it has
 	// besides are tested too, unless it answers that they are not supported.
 	Must []Ability
