@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +15,7 @@ import (
 
 func doctorCommand() *cobra.Command {
 	var asJSON bool
+	var file string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check credentials, permissions, region, registry and limits, and say what to do",
@@ -22,20 +25,62 @@ when something is broken.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Read(os.Getenv)
+			if err == nil {
+				cfg, err = cfg.ReadFile(file, "")
+			}
 			if err != nil {
 				return err
 			}
-			found := aws.Examine(cmd.Context(), awsOptions(cfg))
+			found, err := examine(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
 			return report(cmd, found, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&file, "config", "", "YAML file with the settings of the backend, as of serve")
 	return cmd
+}
+
+// examine examines the AWS of a configuration, or each part of a federation that
+// is on AWS.
+func examine(ctx context.Context, cfg config.Config) ([]aws.Finding, error) {
+	parts := []config.Child{{AWS: cfg.File.AWS}}
+	switch cfg.File.Kind {
+	case "aws":
+	case "federation":
+		parts = slices.DeleteFunc(slices.Clone(cfg.File.Federation.Children), func(c config.Child) bool { return c.AWS == nil })
+	default:
+		parts = nil
+	}
+	if len(parts) == 0 {
+		return nil, fmt.Errorf("examine AWS: the backend %s has nothing there", cfg.File.Kind)
+	}
+	var all []aws.Finding
+	for _, part := range parts {
+		options := awsOptions(cfg)
+		if part.AWS != nil {
+			if err := override(&options, *part.AWS); err != nil {
+				return nil, err
+			}
+		}
+		for _, f := range aws.Examine(ctx, options) {
+			if part.Name != "" {
+				f.What = part.Name + ": " + f.What
+			}
+			all = append(all, f)
+		}
+	}
+	return all, nil
 }
 
 // report prints findings; its error says that something is broken.
 func report(cmd *cobra.Command, found []aws.Finding, asJSON bool) error {
-	broken := 0
+	broken, width := 0, 0
+	for _, f := range found {
+		width = max(width, len(f.What))
+	}
 	for _, f := range found {
 		if f.State == aws.Broken {
 			broken++
@@ -43,9 +88,9 @@ func report(cmd *cobra.Command, found []aws.Finding, asJSON bool) error {
 		if asJSON {
 			continue
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-15s %s\n", f.State, f.What, f.Said)
+		fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-*s %s\n", f.State, width, f.What, f.Said)
 		if f.Advice != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-15s → %s\n", "", "", f.Advice)
+			fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-*s → %s\n", "", width, "", f.Advice)
 		}
 	}
 	if asJSON {

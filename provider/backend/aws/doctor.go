@@ -3,12 +3,12 @@ package aws
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -42,13 +42,30 @@ const maxSkew = 5 * time.Minute
 const smallConcurrency = 10
 
 // Examine looks at everything that the provider needs of AWS, and changes
-// nothing. It goes on after what is broken as far as that makes sense.
+// nothing: in the account of the default namespace, and in those of the namespaces
+// that have one by configuration. It goes on after what is broken as far as that
+// makes sense.
 func Examine(ctx context.Context, opts Options) []Finding {
 	b, err := Open(ctx, opts)
 	if err != nil {
 		return []Finding{{"configuration", Broken, err.Error(), "mend the configuration: docs/configuration.md lists it"}}
 	}
-	d := &doctor{account: b.home, opts: opts}
+	found := (&doctor{account: b.home, opts: b.opts}).examine(ctx)
+	for _, namespace := range slices.Sorted(maps.Keys(opts.Accounts)) {
+		a := b.accounts.get(b.config, opts.Accounts[namespace], b.opts)
+		if a == b.home {
+			continue
+		}
+		for _, f := range (&doctor{account: a, opts: b.opts}).examine(ctx) {
+			f.What += " of " + namespace
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// examine looks at one account and region.
+func (d *doctor) examine(ctx context.Context) []Finding {
 	d.say("region", Fine, d.account.config.Region, "")
 	if !d.identity(ctx) {
 		return d.findings
@@ -103,7 +120,7 @@ func (d *doctor) identity(ctx context.Context) bool {
 // refusedIdentity is what to do when AWS does not tell who we are.
 func (d *doctor) refusedIdentity(err error) string {
 	region := d.account.config.Region
-	switch code := errorCode(err); {
+	switch code := codeOf(err); {
 	case code == "SignatureDoesNotMatch", code == "RequestExpired", code == "InvalidSignatureException":
 		return "set the clock, or check the secret key"
 	case code == "ExpiredToken", code == "ExpiredTokenException", code == "TokenRefreshRequired":
@@ -162,17 +179,4 @@ func (d *doctor) bucket(ctx context.Context) {
 	default:
 		d.say("bucket", Broken, awsError("find bucket "+name, err).Error(), "allow s3:ListBucket on it, or set another code_bucket")
 	}
-}
-
-// registry looks for what container images are pushed to.
-func (d *doctor) registry(ctx context.Context) {
-	if strings.Contains(d.opts.ImageRepository, "/") {
-		d.say("registry", Fine, d.opts.ImageRepository+" (not asked)", "")
-		return
-	}
-	if _, err := ecr.NewFromConfig(d.account.config).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}); err != nil {
-		d.say("registry", Warning, awsError("ask ECR for a token", err).Error(), "allow ecr:GetAuthorizationToken, or functions that need a container image cannot be deployed")
-		return
-	}
-	d.say("registry", Fine, "ECR", "")
 }

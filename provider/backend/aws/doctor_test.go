@@ -71,6 +71,8 @@ func TestDoctor(t *testing.T) {
 		{"bucket", Broken, "code does not exist"},
 		{"registry", Warning, "GetAuthorizationToken"},
 		{"execution role", Broken, "lambda_execution_role"},
+		{"region", Broken, "AWS_REGION"},
+		{"other registry", Warning, "reach registry 127.0.0.1:1"},
 	} {
 		t.Run(c.ill, func(t *testing.T) {
 			server := httptest.NewServer(illAWS{c.ill})
@@ -83,6 +85,10 @@ func TestDoctor(t *testing.T) {
 			switch what {
 			case "execution role":
 				o.Role = ""
+			case "region": // which nobody answers for
+				o.Endpoint, what = "http://127.0.0.1:1", "credentials"
+			case "other registry":
+				o.ImageRepository, what = "127.0.0.1:1/functions", "registry"
 			case "simulation":
 				what = "permissions"
 			}

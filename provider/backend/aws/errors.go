@@ -64,7 +64,7 @@ func awsError(doing string, err error) error {
 		return backend.Errorf(backend.ErrTimeout, "%s: %w", doing, err)
 	case !errors.As(err, &api):
 		if notSent(err).Bool() {
-			return backend.Errorf(backend.ErrUnreachable, "%s: reach AWS Lambda: %w", doing, err)
+			return backend.Errorf(backend.ErrUnreachable, "%s: reach AWS: %w", doing, err)
 		}
 		if errors.As(err, &unsent) {
 			return backend.Errorf(backend.ErrUnavailable, "%s: %w", doing, err)
