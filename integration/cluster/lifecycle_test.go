@@ -24,7 +24,9 @@ func TestLifecycle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.must(append([]string{"install", r.name, chart}, r.with(v.values)...)...)
+			if notes := r.must(append([]string{"install", r.name, chart}, r.with(v.values)...)...); !strings.Contains(notes, v.notes) {
+				t.Errorf("the notes do not say %q:\n%s", v.notes, notes)
+			}
 			r.check("installed", v.want)
 			first := r.must("get", "manifest", r.name)
 			least := r.leastReady(func() {

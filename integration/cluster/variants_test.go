@@ -5,6 +5,7 @@ package cluster
 type variant struct {
 	name    string
 	values  string
+	notes   string // among what Helm prints
 	want    map[string]string
 	changed string // values of the upgrade
 	then    map[string]string
@@ -16,6 +17,7 @@ var variants = []variant{
 	{
 		name:   "irsa",
 		values: "aws: {region: eu-west-1, executionRole: 'arn:aws:iam::123456789012:role/functions'}\nserviceAccount: {roleArn: 'arn:aws:iam::123456789012:role/provider'}\n",
+		notes:  "/faas-lambda doctor\n",
 		want: map[string]string{
 			"ServiceAccount/aws-faas-lambda metadata.annotations.[eks.amazonaws.com/role-arn]":  "arn:aws:iam::123456789012:role/provider",
 			provider + "spec.template.spec.serviceAccountName":                                  "aws-faas-lambda",
@@ -33,6 +35,7 @@ var variants = []variant{
 	{
 		name:   "secret",
 		values: "aws: {region: us-east-1, executionRole: 'arn:aws:iam::123456789012:role/functions', credentialsSecret: aws}\nbasicAuth: {secretName: login}\nregistrySecrets: [registry]\n",
+		notes:  "once the Secret login is there",
 		want: map[string]string{
 			provider + "env AWS_SECRET_ACCESS_KEY": "aws/AWS_SECRET_ACCESS_KEY",
 			provider + "env image_pull_secrets":    "/var/run/pull-secrets",
@@ -52,6 +55,7 @@ config:
     - {name: lambda, aws: {region: eu-west-1, executionRole: "arn:aws:iam::123456789012:role/functions"}}
     rules: [{function: "*-lambda", to: lambda}]
 `,
+		notes: "/faas-lambda doctor --config /etc/faas-lambda/config.yaml",
 		want: map[string]string{
 			provider + "spec.template.spec.containers.0.args.2":                      "federation",
 			provider + "spec.template.spec.containers.0.args.4":                      "/etc/faas-lambda/config.yaml",
@@ -70,6 +74,7 @@ config:
 	{
 		name:   "monitored",
 		values: "aws: {region: eu-west-1, executionRole: 'arn:aws:iam::123456789012:role/functions'}\nmetrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}}, prometheusRule: {enabled: true}, dashboard: {enabled: true}}\n",
+		notes:  "networkPolicy.from is empty",
 		want: map[string]string{
 			"ServiceMonitor/aws-faas-lambda metadata.labels.release":                "prometheus",
 			"ServiceMonitor/aws-faas-lambda spec.endpoints.0.path":                  "/metrics",
@@ -84,6 +89,7 @@ config:
 		name: "locked",
 		values: "aws: {region: eu-west-1, executionRole: 'arn:aws:iam::123456789012:role/functions'}\nautoscaling: {enabled: true, minReplicas: 3, maxReplicas: 6}\n" +
 			"networkPolicy: {restrictEgress: true, from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: openfaas}}}]}\ncache: {type: persistentVolumeClaim, existingClaim: packages}\n",
+		notes: "http://aws-faas-lambda.locked:8080/",
 		want: map[string]string{
 			"HorizontalPodAutoscaler/aws-faas-lambda spec.maxReplicas":                                                        "6",
 			"HorizontalPodAutoscaler/aws-faas-lambda spec.scaleTargetRef.name":                                                "aws-faas-lambda",
