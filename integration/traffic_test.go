@@ -48,8 +48,8 @@ func startTraffic(ctx context.Context, url string, rate int, image string, funct
 	ctx, stop := context.WithCancel(ctx)
 	l := &traffic{
 		url: url, image: image, stop: stop, free: make(chan string, len(functions)), all: functions,
-		// Connections are not kept for as long as a replica takes to go.
-		client:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: trafficWorkers, IdleConnTimeout: time.Second}},
+		// Connections are kept for longer than a replica still takes new ones.
+		client:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: trafficWorkers, IdleConnTimeout: 5 * time.Second}},
 		serving: map[string]string{}, sent: map[string]int{}, took: map[string][]time.Duration{}, failed: map[string]int{}, more: make(chan struct{}), begun: time.Now(),
 	}
 	for _, function := range functions {
