@@ -37,6 +37,7 @@ var badValues = []struct{ set, names string }{
 	{"basicAuth.secretName=", "secretName"},
 	{"basicAuth.enabled=yes", "enabled"},
 	{"secretMounts={Upper}", "secretMounts"},
+	{"secretMounts={basic-auth}", "secretMounts names basic-auth"},
 	{"registrySecrets={a,a}", "registrySecrets"},
 	{"cache.type=redis", "type"},
 	{"cache.size=big", "size"},

@@ -20,6 +20,9 @@
 {{- if and $v.caBundle.configMapName $v.caBundle.secretName }}
 {{- fail "caBundle.configMapName and caBundle.secretName are both set: name one of them" }}
 {{- end }}
+{{- if and $v.basicAuth.enabled (has "basic-auth" (default list $v.secretMounts)) }}
+{{- fail "secretMounts names basic-auth, but /var/secrets/basic-auth is there already: it has the Secret of basicAuth.secretName" }}
+{{- end }}
 {{- if and $v.serviceAccount.roleArn (not $v.serviceAccount.create) }}
 {{- fail "serviceAccount.roleArn is set, but serviceAccount.create is false: annotate the service account that is there" }}
 {{- end }}
