@@ -54,7 +54,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := Operation(r)
 	handle := s.operations[name]
 	if handle == nil {
-		p.fail(w, &Error{Code: "UnknownOperationException", QueryCode: "InvalidAction", Message: fmt.Sprintf("The operation %q is not one that the embedded AWS has.", name)})
+		unknown := Refuse("UnknownOperationException", "The operation %q is not one that the embedded AWS has.", name)
+		if s.namespace != "" {
+			unknown.QueryCode = "InvalidAction"
+		}
+		p.fail(w, unknown)
 		return
 	}
 	out, err := handle(withCaller(r), func(into any) error { return p.decode(r, into) })

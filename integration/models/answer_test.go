@@ -141,6 +141,9 @@ func (a *answer) checkError() {
 		a.wrong("error", "no code in %s", a.body)
 		return
 	}
+	if a.header.Get("X-Amzn-Query-Error") != "" && a.Metadata.AWSQueryCompatible == nil {
+		a.wrong("error "+code, "a code of the query protocol, which the service has not")
+	}
 	s := a.errorOf(a.operation, code)
 	if s == nil {
 		if !contains(common, code) {

@@ -14,6 +14,8 @@ import (
 type model struct {
 	Metadata struct {
 		Protocol, JSONVersion, TargetPrefix, XMLNamespace, APIVersion string
+
+		AWSQueryCompatible *struct{} // codes of the query protocol are answered in a header, too
 	}
 	Operations map[string]*operation
 	Shapes     map[string]*shape
