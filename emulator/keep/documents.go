@@ -18,6 +18,9 @@ type Documents[T any] struct {
 	sync.Mutex // guards All and the files; what All points to is replaced, never changed in place
 
 	All map[string]*T
+	// Volatile says that what is put need not survive the machine's end, only the program's.
+	Volatile bool
+
 	dir string
 }
 
@@ -59,7 +62,7 @@ func (d *Documents[T]) Put(name string, v *T) error {
 	if err != nil {
 		return fmt.Errorf("encode document: %w", err)
 	}
-	if err := WriteFile(d.path(name), data, true); err != nil {
+	if err := WriteFile(d.path(name), data, !d.Volatile); err != nil {
 		return err
 	}
 	d.All[name] = v
@@ -72,5 +75,8 @@ func (d *Documents[T]) Remove(name string) error {
 		return fmt.Errorf("remove document: %w", err)
 	}
 	delete(d.All, name)
+	if d.Volatile {
+		return nil
+	}
 	return SyncDir(d.dir)
 }

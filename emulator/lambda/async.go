@@ -18,34 +18,6 @@ const (
 	maxAsyncWaiting = 10_000
 )
 
-// enqueue runs the event in the background.
-func (s *Service) enqueue(target, qualifier string, ev event) error {
-	q, err := s.named(target, qualifier)
-	if err != nil {
-		return err
-	}
-	if q.qualifier == "" {
-		q.qualifier = latest
-	}
-	if s.waiting.Add(1) > maxAsyncWaiting {
-		s.waiting.Add(-1)
-		return throttled("CallerRateLimitExceeded")
-	}
-	began := time.Now()
-	started := s.background(func() {
-		defer s.waiting.Add(-1)
-		r := s.attempt(q, ev, began)
-		if r.condition != "" {
-			s.tell(q, ev, r)
-		}
-	})
-	if !started {
-		s.waiting.Add(-1)
-		return errors.New("the emulator is closing")
-	}
-	return nil
-}
-
 // How an asynchronous invocation ends, as its record says it.
 const (
 	conditionSuccess = "Success"
@@ -55,7 +27,7 @@ const (
 
 // result is how an asynchronous invocation ended.
 type result struct {
-	condition string // "": it was dropped, because its function is gone or the server is closing
+	condition string // "": it was dropped, because its function is gone
 	attempts  int
 	version   string // that ran last
 	failure   *functionError
@@ -63,8 +35,9 @@ type result struct {
 }
 
 // attempt runs the event until it succeeds, has failed too often, has become too old, or its function is gone. How often and how old is looked
-// up each time: it may be changed meanwhile.
-func (s *Service) attempt(q ref, ev event, began time.Time) (r result) {
+// up each time: it may be changed meanwhile. It reports false when the server closes before.
+func (s *Service) attempt(q ref, ev event, w *waitingEvent) (r result, ended bool) {
+	r.attempts = w.Attempts
 	for {
 		retries, lifetime := len(s.retryDelays), asyncLifetime
 		if c := s.attachedTo(q).Async; c != nil {
@@ -75,9 +48,9 @@ func (s *Service) attempt(q ref, ev event, began time.Time) (r result) {
 				lifetime = time.Duration(*c.MaximumEventAgeInSeconds) * time.Second
 			}
 		}
-		if time.Since(began) >= lifetime {
+		if time.Since(w.Began) >= lifetime {
 			r.condition = conditionAge
-			return r
+			return r, true
 		}
 		pause := throttleDelay
 		l, err := s.acquire(q)
@@ -85,19 +58,23 @@ func (s *Service) attempt(q ref, ev event, began time.Time) (r result) {
 		switch {
 		case err == nil:
 			done := s.once(&r, l, ev)
+			if s.ctx.Err() != nil && !done {
+				return result{}, false // it was cut off: the next program begins again
+			}
 			if r.attempts > retries && !done {
 				r.condition, done = conditionRetries, true
 			}
 			if done {
-				return r
+				return r, true
 			}
+			s.failedOnce(w, r.attempts)
 			pause = s.retryDelays[r.attempts-1]
 		case errors.As(err, &refused) && refused.code != "TooManyRequestsException":
 			s.opts.Logger.Warn("asynchronous invocation was dropped", "function", q.name, "error", err)
-			return r
+			return r, true
 		}
-		if !s.pause(min(pause, lifetime-time.Since(began))) {
-			return result{}
+		if !s.pause(min(pause, lifetime-time.Since(w.Began))) {
+			return result{}, false
 		}
 	}
 }

@@ -67,11 +67,45 @@ func TestEventAge(t *testing.T) {
 	if _, err := h.Lambda.PutFunctionEventInvokeConfig(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	if r := h.attempt(q, ev, time.Now().Add(-time.Minute)); r.condition != conditionAge || r.attempts != 0 {
+	if r, _ := h.attempt(q, ev, &waitingEvent{Began: time.Now().Add(-time.Minute)}); r.condition != conditionAge || r.attempts != 0 {
 		t.Errorf("result %+v", r)
 	}
-	if r := h.attempt(q, ev, time.Now()); r.condition != conditionSuccess {
+	if r, _ := h.attempt(q, ev, &waitingEvent{Began: time.Now()}); r.condition != conditionSuccess {
 		t.Errorf("result %+v", r)
+	}
+}
+
+// What has failed once waits for its next attempt, and that is made by the next program where this one ends before.
+func TestEventsOutliveTheProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := start(t, Options{Dir: dir})
+	h.Deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment = lambdatest.Vars("FAIL", "x") })
+	h.Later("f", `"x"`)
+	waiting := func() (all []waitingEvent) {
+		h.events.Lock()
+		defer h.events.Unlock()
+		for _, w := range h.events.All {
+			all = append(all, *w)
+		}
+		return all
+	}
+	lambdatest.WaitFor(t, "the first attempt", func() bool { w := waiting(); return len(w) == 1 && w[0].Attempts == 1 })
+	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("f"), Environment: lambdatest.Vars("PRINT", "1")}
+	if _, err := h.Lambda.UpdateFunctionConfiguration(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	h.Updated("f")
+	h.stop()
+	h = start(t, Options{Dir: dir})
+	lambdatest.WaitFor(t, "the event", func() bool { return len(h.Events()) == 1 && len(waiting()) == 0 })
+	if got := h.Events()[0]; got != `"x"` {
+		t.Errorf("event %s", got)
+	}
+	h.stop()
+	h = start(t, Options{Dir: dir})
+	if w := waiting(); len(w) != 0 {
+		t.Errorf("still waiting: %+v", w)
 	}
 }
 

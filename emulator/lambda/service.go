@@ -66,6 +66,7 @@ type Service struct {
 	signing   *keep.Documents[signingConfig] // by ARN
 	urls      urls
 	mappings  mappings
+	events    *keep.Documents[waitingEvent] // by request
 
 	waiting       atomic.Int64 // asynchronous invocations not done yet
 	initTimeout   time.Duration
@@ -109,6 +110,9 @@ func (s *Service) open() (err error) {
 	if err := s.openMappings(); err != nil {
 		return err
 	}
+	if s.events, err = openWaiting(s.store.dir); err != nil {
+		return err
+	}
 	scratch := filepath.Join(s.store.dir, "sandboxes")
 	if err := os.MkdirAll(scratch, 0o755); err != nil {
 		return fmt.Errorf("make sandboxes directory: %w", err)
@@ -132,6 +136,7 @@ func (s *Service) Start() error {
 		return err
 	}
 	s.startMappings()
+	s.startWaiting()
 	s.mu.Lock()
 	kept := maps.Clone(s.functions) // what settles is changed meanwhile
 	s.mu.Unlock()
