@@ -55,6 +55,8 @@ func describe(err error, requestID string, timeout time.Duration) *functionError
 		return platform("Runtime.InvalidEntrypoint", "error", prefix+f.Entry)
 	case sandbox.NoDir:
 		return platform("Runtime.InvalidWorkingDir", "error", prefix+f.Entry)
+	case sandbox.Extension:
+		return platform(f.Type, "error", prefix+f.Status)
 	default:
 		return platform("Runtime.ExitError", "error", prefix+exited(f.Status))
 	}

@@ -62,7 +62,7 @@ func (r *testRegistry) push(tag string, config v1.Config, files map[string]strin
 	}
 	err := write("bin/entry", string(lambdatest.Program), 0o755)
 	for name, text := range files {
-		err = errors.Join(err, write(name, text, 0o644))
+		err = errors.Join(err, write(name, text, 0o755))
 	}
 	if err := errors.Join(err, w.Close()); err != nil {
 		r.t.Fatal(err)

@@ -33,6 +33,11 @@ func startBootstrap(l layout) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	return start(l, path, args)
+}
+
+// start starts a program of the sandbox, as bootstrap is, and returns its pid.
+func start(l layout, path string, args []string) (int, error) {
 	type result struct {
 		pid int
 		err error
@@ -41,7 +46,7 @@ func startBootstrap(l layout) (int, error) {
 	go func() {
 		// Never unlocked: the thread, which is in the sandbox's cgroups and without rights from here on, ends with the goroutine.
 		runtime.LockOSThread()
-		pid, err := forkBootstrap(l, path, args)
+		pid, err := forkProgram(l, path, args)
 		done <- result{pid, err}
 	}()
 	r := <-done
@@ -98,8 +103,8 @@ func findBootstrap() (string, error) {
 	return "", fmt.Errorf("Couldn't find valid bootstrap(s): %v", bootstraps) //nolint:staticcheck // Lambda's words
 }
 
-// forkBootstrap changes the calling thread for good: call it on a locked one that is thrown away.
-func forkBootstrap(l layout, path string, args []string) (int, error) {
+// forkProgram changes the calling thread for good: call it on a locked one that is thrown away.
+func forkProgram(l layout, path string, args []string) (int, error) {
 	for i := range l.Tasks {
 		// "0" means the writing thread. Unlike moving a whole process this takes no lock of the machine, which costs 20 ms when idle.
 		if _, err := unix.Write(fdCgroups+i, []byte("0")); err != nil {

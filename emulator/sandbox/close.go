@@ -13,10 +13,7 @@ import (
 // phase": 500 ms).
 const shutdownGrace = 500 * time.Millisecond
 
-// Exited is closed when every process of the sandbox is gone; Exit is valid from then on.
-func (s *Sandbox) Exited() <-chan struct{} { return s.exited }
-
-// Exit says how bootstrap ended. Call it after Exited.
+// Exit says how bootstrap ended. Call it when the sandbox is no longer Reusable.
 func (s *Sandbox) Exit() Exit { return s.exit }
 
 // Kill ends every process of the sandbox at once and returns when they are gone. The sandbox must still be closed.
@@ -38,36 +35,37 @@ func (s *Sandbox) MaxMemory() int64 {
 	return s.state.maxMemory
 }
 
-// Close ends the sandbox and removes everything that it had. A function that has registered an extension gets SIGTERM and a moment first.
+// Close ends the sandbox and removes everything that it had. A function that has registered an extension gets SIGTERM and a moment first, and the
+// external extensions are told.
 func (s *Sandbox) Close() error {
-	s.closeOnce.Do(func() { s.closeErr = s.close() })
+	s.closeOnce.Do(func() {
+		reason := reasonSpindown
+		if !s.Reusable() {
+			reason = reasonFailure
+		}
+		s.end(reason)
+		s.closeErr = s.release()
+	})
 	return s.closeErr
 }
 
-func (s *Sandbox) close() error {
+// end ends every process, with whatever grace they have a right to.
+func (s *Sandbox) end(reason string) {
 	s.wake()
-	if s.state.hasExtension() {
+	switch {
+	case len(s.state.externals) > 0:
+		s.shutDown(reason)
+	case reason == reasonSpindown && s.state.hasExtension():
 		s.terminate()
 	}
 	s.Kill()
-	return s.release()
 }
 
 func (s *Sandbox) terminate() {
 	if err := s.control.send(order{Signal: unix.SIGTERM}); err != nil {
 		return // process 1 is gone, and all others with it
 	}
-	s.awaitExit(shutdownGrace)
-}
-
-// awaitExit waits for the function to end by itself.
-func (s *Sandbox) awaitExit(longest time.Duration) {
-	timer := time.NewTimer(longest)
-	defer timer.Stop()
-	select {
-	case <-s.exited:
-	case <-timer.C:
-	}
+	s.awaitRuntime(shutdownGrace)
 }
 
 // release is for when every process is gone.

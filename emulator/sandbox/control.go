@@ -35,6 +35,7 @@ type layout struct {
 
 // order is a message to a running sandbox process.
 type order struct {
+	Extend bool        `json:",omitempty"` // start the external extensions
 	Start  bool        `json:",omitempty"` // start bootstrap
 	Signal unix.Signal `json:",omitempty"` // send to bootstrap, or with All to every process
 	All    bool        `json:",omitempty"`
@@ -50,6 +51,9 @@ type notice struct {
 	Entry   string `json:",omitempty"` // bootstrap could not be started: the function's fault
 	NoDir   bool   `json:",omitempty"` // with Entry: for want of its working directory
 	Signal  bool   `json:",omitempty"` // an order with Signal has been carried out
+
+	Extensions []string `json:",omitempty"` // with Ready: the names of the external extensions
+	Extension  string   `json:",omitempty"` // with Exited or Entry: it is not bootstrap that ended or could not be started, but this
 }
 
 // channel exchanges JSON messages and open files over a socket pair that keeps message borders. Any goroutine may send, one receives.

@@ -92,7 +92,11 @@ func prepare(control *channel) (*initProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = control.send(notice{Ready: true}, listeners...)
+	extensions, err := findExtensions()
+	if err != nil {
+		return nil, err
+	}
+	err = control.send(notice{Ready: true, Extensions: extensions}, listeners...)
 	for _, f := range listeners {
 		err = errors.Join(err, f.Close())
 	}
@@ -100,5 +104,5 @@ func prepare(control *channel) (*initProcess, error) {
 		return nil, err
 	}
 	unix.Umask(0o022)
-	return &initProcess{layout: l}, nil
+	return &initProcess{layout: l, extensions: extensions, running: map[int]string{}}, nil
 }

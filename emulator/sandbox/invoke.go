@@ -35,9 +35,9 @@ type Response struct {
 // Failure is how an invocation or an initialization failed, in Lambda's terms.
 type Failure struct {
 	Kind    FailureKind
-	Type    string // for Posted: what the runtime called it, may be empty
+	Type    string // for Posted: what the runtime called it, may be empty; for Extension: Extension.Crash, Extension.LaunchError, ...
 	Payload []byte // for Posted: what the runtime posted
-	Status  string // for Exited: as Exit.Status
+	Status  string // for Exited: as Exit.Status; for Extension: likewise, or what it has said
 	Entry   string // for NoEntry and NoDir: as Exit.Entry
 }
 
@@ -46,12 +46,13 @@ type FailureKind int
 
 // Kinds of failures.
 const (
-	Posted   FailureKind = iota + 1 // the runtime posted an error
-	Exited                          // bootstrap ended
-	NoEntry                         // bootstrap could not be started
-	NoDir                           // likewise: there is no such working directory
-	TimedOut                        // the deadline passed; the sandbox has been killed
-	TooLarge                        // the response exceeds MaxResponse
+	Posted    FailureKind = iota + 1 // the runtime posted an error
+	Exited                           // bootstrap ended
+	NoEntry                          // bootstrap could not be started
+	NoDir                            // likewise: there is no such working directory
+	TimedOut                         // the deadline passed; the sandbox has been killed
+	TooLarge                         // the response exceeds MaxResponse
+	Extension                        // an external extension failed
 )
 
 func (f *Failure) Error() string {
@@ -62,6 +63,8 @@ func (f *Failure) Error() string {
 		return fmt.Sprintf("runtime exited: %s", f.Status)
 	case NoEntry, NoDir:
 		return fmt.Sprintf("start runtime: %s", f.Entry)
+	case Extension:
+		return fmt.Sprintf("extension failed: %s: %s", f.Type, f.Status)
 	case TimedOut:
 		return "function timed out"
 	default:
@@ -73,7 +76,8 @@ func (f *Failure) Error() string {
 type call struct {
 	Invocation
 	begin    func(Response)
-	finished chan struct{} // closed when the runtime asks for the next event
+	finished chan struct{} // closed when the runtime and the external extensions have asked for the next event
+	done     bool          // the runtime has
 
 	phase   callPhase
 	handled chan struct{} // closed when the Runtime API request that carries the answer is over; nil before it
@@ -92,14 +96,18 @@ const (
 
 // runtimeState is the state of the Runtime API.
 type runtimeState struct {
-	mu         sync.Mutex // guards the fields below
-	ready      chan struct{}
+	mu         sync.Mutex    // guards the fields below
+	polled     bool          // the runtime has asked for its first event
+	ready      chan struct{} // closed with isReady: the external extensions have, too
 	isReady    bool
 	initFailed *Failure
 	initError  chan struct{} // closed with initFailed
 	current    *call
-	waiter     chan *call // a runtime that waits in /next; nil when none does
-	extensions map[string]*extension
+	waiter     chan *call            // a runtime that waits in /next; nil when none does
+	extensions map[string]*extension // by the identifiers that they got
+	externals  map[string]*external  // the external extensions, by name
+	registered chan struct{}         // closed when all of these have
+	crashed    *Failure              // of one of these
 	ended      bool
 	over       chan struct{} // closed with ended
 	maxMemory  int64
@@ -107,7 +115,8 @@ type runtimeState struct {
 
 func (st *runtimeState) init() {
 	st.ready, st.over, st.initError = make(chan struct{}), make(chan struct{}), make(chan struct{})
-	st.extensions = map[string]*extension{}
+	st.registered = make(chan struct{})
+	st.extensions, st.externals = map[string]*extension{}, map[string]*external{}
 }
 
 // end lets every Runtime API request return.
@@ -124,34 +133,58 @@ func (st *runtimeState) end() {
 	}
 }
 
-// Boot starts bootstrap and waits for it to ask for its first event. It returns how long that took and a *Failure if the function failed;
-// after a failure the sandbox is of no more use. When ctx ends first, the failure is TimedOut and the sandbox killed.
+// Boot starts the external extensions and, when they have registered, bootstrap, and waits for all to ask for their first event. It returns how long
+// that took and a *Failure if the function or an extension failed; after a failure the sandbox is of no more use. When ctx ends first, the failure is
+// TimedOut and the sandbox killed.
 func (s *Sandbox) Boot(ctx context.Context) (time.Duration, error) {
 	s.started = time.Now()
-	if err := s.control.send(order{Start: true}); err != nil {
-		return 0, fmt.Errorf("boot sandbox: %w", errors.Join(err, ErrBroken))
+	if len(s.state.externals) > 0 {
+		if err := s.bootUntil(ctx, order{Extend: true}, s.state.registered); err != nil {
+			return time.Since(s.started), err
+		}
+	}
+	err := s.bootUntil(ctx, order{Start: true}, s.state.ready)
+	return time.Since(s.started), err
+}
+
+// bootUntil takes one step and waits until it is done.
+func (s *Sandbox) bootUntil(ctx context.Context, step order, done <-chan struct{}) error {
+	if err := s.control.send(step); err != nil {
+		return fmt.Errorf("boot sandbox: %w", errors.Join(err, ErrBroken))
 	}
 	select {
-	case <-s.state.ready:
-		return time.Since(s.started), nil
-	case <-s.exited:
+	case <-done:
+		return nil
+	case <-s.failed:
 	case <-s.state.initError:
-		s.awaitExit(shutdownGrace)
+		s.awaitRuntime(shutdownGrace)
 		s.Kill()
 	case <-ctx.Done():
 		s.Kill()
-		return time.Since(s.started), &Failure{Kind: TimedOut}
+		return &Failure{Kind: TimedOut}
 	}
-	took := time.Since(s.started)
 	if s.fault != nil {
-		return took, fmt.Errorf("boot sandbox: %w", errors.Join(s.fault, ErrBroken))
+		return fmt.Errorf("boot sandbox: %w", errors.Join(s.fault, ErrBroken))
 	}
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	if s.state.initFailed != nil {
-		return took, s.state.initFailed
+		return s.state.initFailed
 	}
-	return took, s.exitFailure()
+	return s.failure()
+}
+
+// failure is why failed has been closed. The caller holds state.mu.
+func (s *Sandbox) failure() *Failure {
+	select {
+	case <-s.runtimeEnded: // with it the extensions end
+		return s.exitFailure()
+	default:
+	}
+	if s.state.crashed != nil {
+		return s.state.crashed
+	}
+	return s.exitFailure()
 }
 
 // exitFailure is for after the exit.
@@ -165,7 +198,8 @@ func (s *Sandbox) exitFailure() *Failure {
 	return &Failure{Kind: Exited, Status: s.exit.Status}
 }
 
-// Invoke hands the event to the runtime and returns when the runtime has answered and asked for the next, or has failed. begin is called once
+// Invoke hands the event to the runtime and the extensions that want it, and returns when the runtime has answered and all have asked for the next, or
+// one has failed. begin is called once
 // when an answer begins, from another goroutine; it must not block. After the deadline, or when ctx ends, the sandbox is killed. The result
 // is nil or a *Failure; see Reusable for whether the sandbox is of further use.
 func (s *Sandbox) Invoke(ctx context.Context, inv Invocation, begin func(Response)) (time.Duration, error) {
@@ -177,17 +211,19 @@ func (s *Sandbox) Invoke(ctx context.Context, inv Invocation, begin func(Respons
 	deadline := time.NewTimer(time.Until(inv.Deadline))
 	defer deadline.Stop()
 	var timedOut bool
+	var took time.Duration
 	select {
 	case <-c.finished:
-	case <-s.exited:
+		took = time.Since(start)
+	case <-s.failed:
+		took = time.Since(start)
 	case <-deadline.C:
-		timedOut = true
-		s.Kill()
+		timedOut, took = true, time.Since(start)
+		s.end(reasonTimeout)
 	case <-ctx.Done():
-		timedOut = true
+		timedOut, took = true, time.Since(start)
 		s.Kill()
 	}
-	took := time.Since(start)
 	if failure := s.outcome(c, timedOut); failure != nil {
 		return took, failure
 	}
@@ -212,7 +248,7 @@ func (s *Sandbox) outcome(c *call, timedOut bool) *Failure {
 	case timedOut:
 		return &Failure{Kind: TimedOut}
 	default:
-		return s.exitFailure()
+		return s.failure()
 	}
 }
 
@@ -234,7 +270,7 @@ func (st *runtimeState) submit(c *call) {
 // Reusable reports whether the sandbox can take another invocation.
 func (s *Sandbox) Reusable() bool {
 	select {
-	case <-s.exited:
+	case <-s.failed:
 		return false
 	default:
 		return true

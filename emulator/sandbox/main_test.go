@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// taskDir holds the test runtime as a function's code.
-var taskDir string
+// taskDir holds the test runtime as a function's code, optDir an external extension as layers have it.
+var taskDir, optDir string
 
 func TestMain(m *testing.M) {
 	Init()
@@ -33,12 +33,14 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	taskDir = filepath.Join(dir, "task")
-	build := exec.Command("go", "build", "-o", filepath.Join(taskDir, "bootstrap"), "./testdata/runtime")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build test runtime: %v\n%s", err, out)
-		return 1
+	taskDir, optDir = filepath.Join(dir, "task"), filepath.Join(dir, "opt")
+	for path, source := range map[string]string{filepath.Join(taskDir, "bootstrap"): "./testdata/runtime", filepath.Join(optDir, "extensions", "watcher"): "./testdata/extension"} {
+		build := exec.Command("go", "build", "-o", path, source)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", source, err, out)
+			return 1
+		}
 	}
 	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(taskDir, 0o755)); err != nil {
 		fmt.Fprintln(os.Stderr, err)

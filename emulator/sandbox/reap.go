@@ -11,57 +11,87 @@ import (
 
 // initProcess is the state of process 1 once the sandbox stands.
 type initProcess struct {
-	layout layout
-	pid    int // of bootstrap; 0 before its start
+	layout     layout
+	extensions []string       // names of the external ones
+	running    map[int]string // what has been started and has not ended: extensions by pid, bootstrap as ""
+	over       bool           // bootstrap has ended, or could not be started
 }
 
-// serve carries out orders and reaps children until bootstrap ends. Its result is the process's exit code; leaving kills all that is left.
+// serve carries out orders and reaps children until bootstrap and all extensions have ended. Its result is the process's exit code; leaving kills all
+// that is left.
 func (p *initProcess) serve(control *channel, orders <-chan order) int {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
 	for {
-		var answer notice
+		var answers []notice
 		select {
 		case o := <-orders:
-			answer = p.obey(o)
+			answers = p.obey(o)
 		case <-children:
-			status, ended := p.reap()
-			if !ended {
-				continue
+			answers = p.reap()
+		}
+		for _, answer := range answers {
+			if err := control.send(answer); err != nil {
+				return 3
 			}
-			answer = notice{Exited: true, Status: status}
 		}
-		if err := control.send(answer); err != nil {
-			return 3
-		}
-		if answer.Exited || answer.Entry != "" {
+		if p.over && len(p.running) == 0 {
 			return 0
 		}
 	}
 }
 
-func (p *initProcess) obey(o order) notice {
-	if o.Start {
+func (p *initProcess) obey(o order) []notice {
+	switch {
+	case o.Extend:
+		return p.extend()
+	case o.Start:
 		pid, err := startBootstrap(p.layout)
 		if err != nil {
-			return notice{Entry: err.Error(), NoDir: errors.Is(err, errNoDir)}
+			p.over = true
+			return []notice{{Entry: err.Error(), NoDir: errors.Is(err, errNoDir)}}
 		}
-		p.pid = pid
-		return notice{Started: true}
+		p.running[pid] = ""
+		return []notice{{Started: true}}
 	}
-	target := p.pid
-	if o.All {
-		target = -1 // every process of the namespace but this one (kill(2))
+	return p.signal(o)
+}
+
+// extend starts all extensions, and says which could not be started.
+func (p *initProcess) extend() (failed []notice) {
+	for _, name := range p.extensions {
+		pid, err := startExtension(p.layout, name)
+		if err != nil {
+			failed = append(failed, notice{Extension: name, Entry: err.Error()})
+			continue
+		}
+		p.running[pid] = name
+	}
+	return failed
+}
+
+func (p *initProcess) signal(o order) []notice {
+	target := -1 // every process of the namespace but this one (kill(2))
+	if !o.All {
+		target = 0
+		for pid, extension := range p.running {
+			if extension == "" {
+				target = pid
+			}
+		}
+	}
+	if target == 0 { // bootstrap is gone, which has been told
+		return []notice{{Signal: true}}
 	}
 	// ESRCH is no error here: a process that is gone needs no signal, and its end has been or will be told.
 	if err := unix.Kill(target, o.Signal); err != nil && !errors.Is(err, unix.ESRCH) {
-		return notice{Fault: fmt.Sprintf("signal sandbox: %v", err)}
+		return []notice{{Fault: fmt.Sprintf("signal sandbox: %v", err)}}
 	}
-	return notice{Signal: true}
+	return []notice{{Signal: true}}
 }
 
-// reap collects every child that has ended, orphans included, and says how bootstrap ended if it is among them.
-func (p *initProcess) reap() (status string, ended bool) {
+// reap collects every child that has ended, orphans included, and says how bootstrap and extensions ended if they are among them.
+func (p *initProcess) reap() (ended []notice) {
 	for {
 		var ws unix.WaitStatus
 		pid, err := unix.Wait4(-1, &ws, unix.WNOHANG, nil)
@@ -69,10 +99,12 @@ func (p *initProcess) reap() (status string, ended bool) {
 			continue
 		}
 		if err != nil || pid <= 0 {
-			return status, ended
+			return ended
 		}
-		if pid == p.pid {
-			status, ended = describe(ws), true
+		if extension, ours := p.running[pid]; ours {
+			delete(p.running, pid)
+			p.over = p.over || extension == ""
+			ended = append(ended, notice{Exited: true, Status: describe(ws), Extension: extension})
 		}
 	}
 }

@@ -25,7 +25,7 @@ const (
 	headerErrorBody = "Lambda-Runtime-Function-Error-Body"
 )
 
-// runtimeAPI serves the Runtime API 2018-06-01 and, for internal extensions, the Extensions API 2020-01-01.
+// runtimeAPI serves the Runtime API 2018-06-01 and, for extensions, the Extensions API 2020-01-01.
 func (s *Sandbox) runtimeAPI() http.Handler {
 	const runtime, extensions = "/2018-06-01/runtime/", "/2020-01-01/extension/"
 	mux := http.NewServeMux()
@@ -35,8 +35,10 @@ func (s *Sandbox) runtimeAPI() http.Handler {
 	mux.HandleFunc("POST "+runtime+"init/error", s.failInit)
 	mux.HandleFunc("POST "+extensions+"register", s.register)
 	mux.HandleFunc("GET "+extensions+"event/next", s.nextEvent)
-	mux.HandleFunc("POST "+extensions+"init/error", s.extensionError)
-	mux.HandleFunc("POST "+extensions+"exit/error", s.extensionError)
+	mux.HandleFunc("POST "+extensions+"init/error", s.extensionError("Extension.InitError"))
+	mux.HandleFunc("POST "+extensions+"exit/error", s.extensionError("Extension.ExitError"))
+	mux.HandleFunc("PUT /2020-08-15/logs", notSupported("Logs"))
+	mux.HandleFunc("PUT /2022-07-01/telemetry", notSupported("Telemetry"))
 	return mux
 }
 
@@ -95,16 +97,14 @@ func (st *runtimeState) poll() (chan *call, *refusal) {
 			ch <- c
 			return ch, nil
 		case answered:
-			close(c.finished)
-			st.current = nil
+			c.done = true
+			st.finish()
 		default:
 			return nil, refuseState
 		}
 	}
-	if !st.isReady {
-		st.isReady = true
-		close(st.ready)
-	}
+	st.polled = true
+	st.settle()
 	if st.waiter != nil {
 		close(st.waiter)
 	}

@@ -57,11 +57,14 @@ type Sandbox struct {
 
 	state runtimeState
 
-	exited    chan struct{} // closed when every process of the sandbox is gone
-	exit      Exit          // set before exited is closed
-	fault     error         // set before exited is closed: the sandbox itself broke
-	closeOnce sync.Once
-	closeErr  error
+	runtimeEnded chan struct{} // closed when bootstrap has ended
+	failed       chan struct{} // closed when bootstrap or an external extension has
+	failOnce     sync.Once     // closes failed
+	exited       chan struct{} // closed when every process of the sandbox is gone
+	exit         Exit          // set before failed is closed
+	fault        error         // set before failed is closed: the sandbox itself broke
+	closeOnce    sync.Once
+	closeErr     error
 
 	freezeMu sync.Mutex // guards the fields below
 	timer    *time.Timer
@@ -79,7 +82,7 @@ type Exit struct {
 
 // Start makes the sandbox. Bootstrap is not running yet: that is Boot's, so that its time is measured alone.
 func (h *Host) Start(ctx context.Context, spec Spec) (*Sandbox, error) {
-	s := &Sandbox{spec: spec, group: &cgroup{}, exited: make(chan struct{})}
+	s := &Sandbox{spec: spec, group: &cgroup{}, runtimeEnded: make(chan struct{}), failed: make(chan struct{}), exited: make(chan struct{})}
 	s.state.init()
 	if spec.Log == nil {
 		s.spec.Log = func([]byte) {}
@@ -204,6 +207,7 @@ func (s *Sandbox) await(ctx context.Context, l layout) ([]*os.File, error) {
 	case !n.Ready:
 		return nil, errors.New("start sandbox: its process answered out of turn")
 	}
+	s.state.expect(n.Extensions)
 	return files, nil
 }
 
@@ -246,21 +250,34 @@ func (s *Sandbox) monitor() {
 	defer s.serving.Done()
 	defer close(s.exited)
 	s.exit.Status = "signal: killed"
+	told := false // how bootstrap ended
 	for {
 		var n notice
 		if _, err := s.control.receive(&n); err != nil {
 			break
 		}
 		switch {
-		case n.Exited:
-			s.exit.Status = n.Status
-		case n.Entry != "":
-			s.exit.Status, s.exit.Entry, s.exit.NoDir = "", n.Entry, n.NoDir
+		case n.Extension != "":
+			s.state.externalEnded(n)
+			s.markFailed()
+		case n.Exited, n.Entry != "":
+			s.exit = Exit{Status: n.Status, Entry: n.Entry, NoDir: n.NoDir, OOM: s.group.oomKills() > 0}
+			told = true
+			close(s.runtimeEnded)
+			if len(s.state.externals) > 0 { // without, all else ends by itself now
+				s.markFailed()
+			}
 		case n.Fault != "":
 			s.fault = errors.New(n.Fault)
 		}
 	}
 	_ = s.cmd.Wait() // how process 1 itself ended says nothing more
-	s.exit.OOM = s.group.oomKills() > 0
+	if !told {
+		s.exit.OOM = s.group.oomKills() > 0
+		close(s.runtimeEnded)
+	}
 	s.logs.drain()
+	s.markFailed()
 }
+
+func (s *Sandbox) markFailed() { s.failOnce.Do(func() { close(s.failed) }) }

@@ -15,24 +15,28 @@ import (
 	"testing"
 )
 
-// Program is the test runtime of the sandbox package, compiled. Build sets it.
-var Program []byte
+// Program is the test runtime of the sandbox package, and Extension its external extension, compiled. Build sets them.
+var Program, Extension []byte
 
-// Build compiles the test runtime, for TestMain.
+// Build compiles both, for TestMain.
 func Build() error {
 	dir, err := os.MkdirTemp("", "lambdatest-")
 	if err != nil {
-		return fmt.Errorf("build test runtime: %w", err)
+		return fmt.Errorf("build test programs: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", path, "github.com/faas-lambda/faas-lambda/emulator/sandbox/testdata/runtime")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build test runtime: %w\n%s", err, out)
+	for name, into := range map[string]*[]byte{"runtime": &Program, "extension": &Extension} {
+		path := filepath.Join(dir, name)
+		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", path, "github.com/faas-lambda/faas-lambda/emulator/sandbox/testdata/"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build test programs: %w\n%s", err, out)
+		}
+		if *into, err = os.ReadFile(path); err != nil {
+			return fmt.Errorf("build test programs: %w", err)
+		}
 	}
-	Program, err = os.ReadFile(path)
-	return err
+	return nil
 }
 
 // Zip packs files; names that end in / are directories.
