@@ -87,3 +87,41 @@ func (c *connections) wait(ctx context.Context) {
 	case <-ctx.Done():
 	}
 }
+
+// underway are the requests that are being answered.
+type underway struct {
+	mu sync.RWMutex // held for reading by each of them
+}
+
+func (u *underway) watch(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.mu.RLock()
+		defer u.mu.RUnlock()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// none tells whether there are none. It is asked once no new ones come.
+func (u *underway) none() bool {
+	if !u.mu.TryLock() {
+		return false
+	}
+	u.mu.Unlock()
+	return true
+}
+
+// end waits until there are none, or ctx ends.
+func (u *underway) end(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() { // ends with the last request, or with the program
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

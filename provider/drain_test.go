@@ -92,6 +92,53 @@ func TestIdleConnectionsAreLeftToTheirClients(t *testing.T) {
 	}
 }
 
+// What a request does when it is cut off is waited for, but not for ever.
+func TestRequestsThatAreCutOffEndFirst(t *testing.T) {
+	var requests underway
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, undone, release := make(chan struct{}), false, make(chan struct{})
+	handler := requests.watch(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+		<-release
+		undone = true
+	}))
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+listener.Addr().String(), nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if answer, err := http.DefaultClient.Do(req); err == nil {
+			_ = answer.Body.Close()
+			t.Error("it was answered")
+		}
+	}()
+	go func() {
+		<-begun
+		stop()
+	}()
+	if err := serveHTTP(ctx, listener, handler, time.Minute, ending{}); err != nil {
+		t.Fatal(err)
+	}
+	if requests.none() {
+		t.Error("there is none under way")
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if requests.end(over) == nil {
+		t.Error("it ended before it was released")
+	}
+	close(release)
+	if err := requests.end(t.Context()); err != nil || !undone {
+		t.Errorf("undone: %t, %v", undone, err)
+	}
+}
+
 func TestLater(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	soon, cancelSoon := later(ctx, time.Millisecond)

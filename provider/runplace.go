@@ -85,7 +85,7 @@ func (o runOptions) deployment(image string) (types.FunctionDeployment, error) {
 
 // deployLocal deploys to a provider in this process, and returns the function.
 func deployLocal(ctx context.Context, cfg config.Config, d types.FunctionDeployment) (placed, error) {
-	provider, closeBackend, err := handler(ctx, ctx.Done(), cfg, quietLogger())
+	provider, closeBackend, err := handler(ctx, ctx.Done(), ctx.Done(), cfg, quietLogger())
 	if err != nil {
 		return placed{}, err
 	}

@@ -49,7 +49,9 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 	}()
 	ends, end := later(ctx, cfg.ShutdownDelay)
 	defer end()
-	handler, closeBackend, err := handler(ends, ctx.Done(), cfg, log)
+	cut, cutOff := context.WithCancel(context.WithoutCancel(ctx)) // of changes under way
+	defer cutOff()
+	handler, closeBackend, err := handler(ends, ctx.Done(), cut.Done(), cfg, log)
 	if err != nil {
 		return err
 	}
@@ -72,16 +74,32 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 		}()
 	}
 	log.Info("provider listens", "address", listener.Addr().String(), "version", version)
-	return serveHTTP(ends, listener, traces.wrap(partingFrom(ctx.Done(), handler)), cfg.ReadTimeout,
+	var requests underway
+	err = serveHTTP(ends, listener, requests.watch(traces.wrap(partingFrom(ctx.Done(), handler))), cfg.ReadTimeout,
 		ending{grace: cfg.ShutdownTimeout, patient: cfg.ShutdownDelay > 0})
+	if !requests.none() {
+		log.Warn("requests were cut off: they took longer than shutdown_timeout")
+		cutOff()
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastUndo)
+		defer cancel()
+		if err := requests.end(undo); err != nil {
+			log.Warn("what changes had begun was not undone: the next list of a provider does it")
+		}
+	}
+	return err
 }
+
+// lastUndo is how long the end of the program waits for changes that were cut off
+// to be undone. The chart has 15 s for it and lastSpans.
+const lastUndo = 10 * time.Second
 
 // lastSpans is how long the end of the program waits for a collector of traces.
 const lastSpans = 2 * time.Second
 
 // handler wires configuration, backend and API, which is not ready once closing
-// is closed. The second result closes the backend.
-func handler(ctx context.Context, closing <-chan struct{}, cfg config.Config, log *slog.Logger) (http.Handler, func() error, error) {
+// is closed, and gives up changes once ending is. The second result closes the
+// backend.
+func handler(ctx context.Context, closing, ending <-chan struct{}, cfg config.Config, log *slog.Logger) (http.Handler, func() error, error) {
 	var credentials *auth.BasicAuthCredentials
 	if cfg.BasicAuth {
 		var err error
@@ -97,7 +115,7 @@ func handler(ctx context.Context, closing <-chan struct{}, cfg config.Config, lo
 	return api.New(functions, api.Options{
 		Namespace: cfg.Namespace, Credentials: credentials, Version: version, SHA: sha,
 		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Logger: log,
-		Registry: registry, Closing: closing,
+		Registry: registry, Closing: closing, Ending: ending,
 	}), closeBackend, nil
 }
 

@@ -13,6 +13,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -41,6 +42,9 @@ type Options struct {
 	// clients follow, which else would last as long as the clients want; nil
 	// never is.
 	Closing <-chan struct{}
+	// Ending, when it is closed, ends the deployments and deletions under way,
+	// which go on when their clients go; nil never is.
+	Ending <-chan struct{}
 }
 
 // server holds what the handlers share; nothing in it changes after New.
@@ -86,7 +90,7 @@ func (s *server) system(router *mux.Router) {
 		if s.opts.Credentials != nil {
 			h = auth.DecorateWithBasicAuth(h, s.opts.Credentials)
 		}
-		router.Handle(path, s.metrics.observe(label, h)).Methods(methods...)
+		router.Handle(path, s.metrics.observe(label, identified(h))).Methods(methods...)
 	}
 	handle("/system/functions", "/system/functions", s.list, get)
 	handle("/system/functions", "/system/functions", s.deploy, post)
@@ -99,6 +103,15 @@ func (s *server) system(router *mux.Router) {
 	handle("/system/namespace/{name:[-a-zA-Z_0-9.]*}", "/system/namespace", s.namespace, get, post, put, del)
 	handle("/system/secrets", "/system/secrets", s.secrets, get, post, put, del)
 	handle("/system/logs", "/system/logs", s.logs, get)
+}
+
+// identified gives the answer the request's id, or one where it has none: the log
+// has it too.
+func identified(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(callHeader, cmp.Or(r.Header.Get(callHeader), callID()))
+		next(w, r)
+	}
 }
 
 // lacks answers for an ability that the backend does not have, in words that

@@ -126,19 +126,37 @@ func (s *server) addUse(w http.ResponseWriter, r *http.Request, name backend.Nam
 func (s *server) deploy(w http.ResponseWriter, r *http.Request) { s.put(w, r, s.backend.Deploy) }
 func (s *server) update(w http.ResponseWriter, r *http.Request) { s.put(w, r, s.backend.Update) }
 
+// lasting is the context of a change that goes on when its client goes, and ends
+// with the program.
+func (s *server) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if s.opts.Ending != nil {
+		go func() {
+			defer cancel()
+			select {
+			case <-s.opts.Ending:
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, cancel
+}
+
 // put decodes and checks a deployment, and hands it to Deploy or Update. Once
 // begun it goes on to its end, whether or not the client waits: faas-cli waits
 // for a minute, and a large image takes longer.
 func (s *server) put(w http.ResponseWriter, r *http.Request, do func(context.Context, types.FunctionDeployment) error) {
 	d, err := s.deployment(w, r)
 	if err == nil {
-		err = do(context.WithoutCancel(r.Context()), d)
+		ctx, cancel := s.lasting(r.Context())
+		defer cancel()
+		err = do(ctx, d)
 	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	s.log.Info("deployed", "function", d.Service, "namespace", d.Namespace, "image", d.Image)
+	s.log.Info("deployed", "function", d.Service, "namespace", d.Namespace, "image", d.Image, "call", w.Header().Get(callHeader))
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -180,7 +198,9 @@ func (s *server) delete(w http.ResponseWriter, r *http.Request) {
 		err = s.act(r, request.FunctionName, request.Namespace, func(ctx context.Context, n backend.Name) error {
 			name = n
 			// Once begun it goes on to its end, as a deployment does.
-			return s.backend.Delete(context.WithoutCancel(ctx), n)
+			ctx, cancel := s.lasting(ctx)
+			defer cancel()
+			return s.backend.Delete(ctx, n)
 		})
 	}
 	if err != nil {
@@ -188,7 +208,7 @@ func (s *server) delete(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.functions.forget(name)
-	s.log.Info("deleted", "function", name.Function, "namespace", name.Namespace)
+	s.log.Info("deleted", "function", name.Function, "namespace", name.Namespace, "call", w.Header().Get(callHeader))
 	w.WriteHeader(http.StatusAccepted)
 }
 

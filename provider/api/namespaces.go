@@ -69,7 +69,7 @@ func (s *server) namespace(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.log.Info("changed namespace", "method", r.Method, "namespace", ns.Name)
+	s.log.Info("changed namespace", "method", r.Method, "namespace", ns.Name, "call", w.Header().Get(callHeader))
 	w.WriteHeader(code)
 }
 

@@ -42,7 +42,7 @@ func (s *server) secrets(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.log.Info("changed secret", "method", r.Method, "secret", secret.Name, "namespace", secret.Namespace)
+	s.log.Info("changed secret", "method", r.Method, "secret", secret.Name, "namespace", secret.Namespace, "call", w.Header().Get(callHeader))
 	w.WriteHeader(code)
 }
 
