@@ -69,7 +69,7 @@ func realAWS(t *testing.T) (awssdk.Config, string) {
 		t.Fatal("no region: set AWS_REGION")
 	}
 	if os.Getenv("lambda_execution_role") == "" {
-		t.Fatal("no role: set lambda_execution_role to the ARN of one that Lambda may assume (faas-lambda iam --trust) with the policy of faas-lambda iam --functions")
+		t.Fatal("no role: set lambda_execution_role to managed, or to the ARN of one that Lambda may assume (faas-lambda iam --trust) with the policy of faas-lambda iam --functions")
 	}
 	if _, err := cfg.Credentials.Retrieve(t.Context()); err != nil {
 		t.Fatalf("no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: %v", err)

@@ -64,6 +64,12 @@ func (p Place) managed() string {
 	return "arn:" + p.Partition + ":iam::" + p.Account + ":role" + p.RolePath + p.Region + "/*"
 }
 
+// without tells what is not needed here. Whoever may remove a boundary is not bound
+// by it.
+func (p Place) without(n needed) bool {
+	return n.roles() && !p.managesRoles() || n.why == "UnboundRoles" && p.RoleBoundary != "" || n.service == "secretsmanager" && p.Store == ParameterStore
+}
+
 // passed are the roles that functions run as.
 func (p Place) passed() []string {
 	switch {
@@ -122,7 +128,7 @@ func ProviderPolicy(p Place) Policy {
 	out := Policy{Version: policyVersion}
 	at := map[string]int{}
 	for _, n := range table {
-		if n.roles() && !p.managesRoles() || n.service == "secretsmanager" && p.Store == ParameterStore {
+		if p.without(n) {
 			continue
 		}
 		i, known := at[n.why]

@@ -57,6 +57,42 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// What the provider may do depends on what it is configured to do.
+func TestProviderPolicyIsTheLeast(t *testing.T) {
+	shared := Place{Account: "123456789012", Region: "eu-central-1", Role: "arn:aws:iam::123456789012:role/fn"}
+	managed, bounded, parameters, both := shared, shared, shared, shared
+	managed.Role, bounded.Role, bounded.RoleBoundary, parameters.Store, both.ManagedRoles = ManagedRole, ManagedRole, "limits", ParameterStore, true
+	below := "arn:aws:iam::123456789012:role/faas-lambda/eu-central-1/*"
+	for _, c := range []struct {
+		name        string
+		place       Place
+		has, hasNot []string // parts of the policy's text
+	}{
+		{"one role", shared, []string{"secretsmanager:CreateSecret", "iam:PassRole", `"` + shared.Role + `"`}, []string{"iam:CreateRole", "iam:ListRoles", below}},
+		{"managed roles", managed, []string{"iam:CreateRole", "iam:DeleteRolePermissionsBoundary", below}, []string{shared.Role, "iam:PermissionsBoundary"}},
+		{"with a boundary", bounded, []string{"iam:CreateRole", `"iam:PermissionsBoundary":["arn:aws:iam::123456789012:policy/limits"]`}, []string{"iam:DeleteRolePermissionsBoundary"}},
+		{"both", both, []string{"iam:CreateRole", `"` + shared.Role + `","` + below + `"`}, nil},
+		{"parameters", parameters, []string{"ssm:PutParameter"}, []string{"secretsmanager:"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text, err := json.Marshal(ProviderPolicy(c.place))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range c.has {
+				if !strings.Contains(string(text), part) {
+					t.Errorf("no %s in %s", part, text)
+				}
+			}
+			for _, part := range c.hasNot {
+				if strings.Contains(string(text), part) {
+					t.Errorf("%s in %s", part, text)
+				}
+			}
+		})
+	}
+}
+
 // wellFormed checks the provider's policy.
 func wellFormed(t *testing.T, p Policy) {
 	t.Helper()

@@ -37,8 +37,9 @@ var table = []needed{
 
 	// Of roles that are managed.
 	{"iam", "CreateRole PutRolePolicy PutRolePermissionsBoundary", "iam:CreateRole iam:PutRolePolicy iam:PutRolePermissionsBoundary", "role", "MakeRoles", false},
-	{"iam", "GetRole ListRoleTags GetRolePolicy ListRolePolicies ListAttachedRolePolicies UpdateAssumeRolePolicy DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy DeleteRole",
-		"iam:TagRole iam:GetRole iam:ListRoleTags iam:GetRolePolicy iam:ListRolePolicies iam:ListAttachedRolePolicies iam:UpdateAssumeRolePolicy iam:DeleteRolePermissionsBoundary iam:DeleteRolePolicy iam:DetachRolePolicy iam:DeleteRole", "role", "KeepRoles", false},
+	{"iam", "GetRole ListRoleTags GetRolePolicy ListRolePolicies ListAttachedRolePolicies UpdateAssumeRolePolicy DeleteRolePolicy DetachRolePolicy DeleteRole",
+		"iam:TagRole iam:GetRole iam:ListRoleTags iam:GetRolePolicy iam:ListRolePolicies iam:ListAttachedRolePolicies iam:UpdateAssumeRolePolicy iam:DeleteRolePolicy iam:DetachRolePolicy iam:DeleteRole", "role", "KeepRoles", false},
+	{"iam", "DeleteRolePermissionsBoundary", "", "role", "UnboundRoles", false}, // where they have none by configuration
 	{"iam", "ListRoles", "", "*", "FindRoles", false},
 
 	{"s3", "HeadBucket CreateBucket ListObjectsV2 GetBucketLifecycleConfiguration PutBucketLifecycleConfiguration",
