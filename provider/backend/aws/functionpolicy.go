@@ -88,12 +88,12 @@ func (p Place) readSecrets(store, namespace string, names ...string) Statement {
 func (p Place) decrypt(variables string, keys []string) []Statement {
 	var resources, aliases []string
 	for _, key := range slices.Sorted(slices.Values(append(slices.Clone(keys), variables))) {
-		_, name, isARN := strings.Cut(key, ":kms:")
+		_, alias, isAlias := strings.Cut(key, "alias/") // an id has no slash
 		switch {
-		case key == "", strings.Contains(key, "alias/aws/"): // AWS's own, which every role of the account may use
-		case strings.Contains(name, ":alias/"), strings.HasPrefix(key, "alias/"):
-			aliases = append(aliases, key[strings.Index(key, "alias/"):])
-		case isARN:
+		case key == "", strings.HasPrefix(alias, "aws/"): // AWS's own, which every role of the account may use
+		case isAlias:
+			aliases = append(aliases, "alias/"+alias)
+		case strings.HasPrefix(key, "arn:"):
 			resources = append(resources, key)
 		default:
 			resources = append(resources, p.arn("kms", "key/"+key))

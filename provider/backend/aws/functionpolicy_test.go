@@ -93,6 +93,26 @@ func TestUnionOfPolicies(t *testing.T) {
 	}
 }
 
+func TestSamePolicy(t *testing.T) {
+	want := TrustPolicy(Place{Account: "123456789012"})
+	for document, same := range map[string]bool{
+		`{"Version":"2012-10-17","Statement":[{"Sid":"Lambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["sts:AssumeRole"],"Condition":{"StringEquals":{"aws:SourceAccount":["123456789012"]}}}]}`:       true,
+		`%7B"Version":"2012-10-17","Statement":{"Effect":"Allow","Sid":"Lambda","Principal":{"Service":["lambda.amazonaws.com"]},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"123456789012"}}}%7D`:       true,
+		`{"Version":"2012-10-17","Statement":[{"Sid":"Lambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["sts:AssumeRole"]}]}`:                                                                           false,
+		`{"Version":"2012-10-17","Statement":[{"Sid":"Lambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com","AWS":"*"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"123456789012"}}}]}`: false,
+		`{`:   false,
+		`%zz`: false,
+	} {
+		if samePolicy(document, want) != same {
+			t.Errorf("%s is the same: %t", document, !same)
+		}
+	}
+	several := Policy{Statement: []Statement{{Action: []string{"a", "b"}}}}
+	if !samePolicy(`{"Version":"","Statement":{"Sid":"","Effect":"","Action":["b","a"]}}`, several) {
+		t.Error("the order counts")
+	}
+}
+
 func TestNamesOfRoles(t *testing.T) {
 	long := strings.Repeat("x", 60)
 	seen := map[string]bool{}

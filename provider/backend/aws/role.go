@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -194,14 +195,46 @@ func (r *functionRole) mend(ctx context.Context, is *iamtypes.Role) error {
 	default:
 		_, err = r.account.iam.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &r.id, PermissionsBoundary: &r.boundary})
 	}
-	return awsError(r.doing("bound"), err)
+	return awsError(r.doing("set boundary of"), err)
 }
 
-// samePolicy tells whether a document, as IAM tells it, says the same.
+// samePolicy tells whether a document, as IAM tells it, says the same. IAM may
+// write a list of one thing as that thing, and lists in another order.
 func samePolicy(document string, want Policy) bool {
 	text, err := url.PathUnescape(document)
-	var is Policy
-	return err == nil && json.Unmarshal([]byte(text), &is) == nil && reflect.DeepEqual(is, want)
+	if err != nil {
+		return false
+	}
+	wanted, err := json.Marshal(want)
+	if err != nil {
+		return false
+	}
+	var is, be any
+	return json.Unmarshal([]byte(text), &is) == nil && json.Unmarshal(wanted, &be) == nil && reflect.DeepEqual(canonical(is), canonical(be))
+}
+
+// canonical is a value of JSON in which lists of one thing are that thing, and
+// lists of text are sorted.
+func canonical(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key := range v {
+			v[key] = canonical(v[key])
+		}
+	case []any:
+		for i := range v {
+			v[i] = canonical(v[i])
+		}
+		if len(v) == 1 {
+			return v[0]
+		}
+		slices.SortStableFunc(v, func(a, b any) int {
+			one, _ := a.(string)
+			two, _ := b.(string)
+			return strings.Compare(one, two)
+		})
+	}
+	return value
 }
 
 // allow makes policy the role's.

@@ -72,7 +72,6 @@ func (b *Backend) sweepRoles(ctx context.Context, a *account) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			a.roles.again(rolesPause)
 			b.log.Warn("look for roles that were left", "error", awsError("list roles", err))
 			return
 		}
