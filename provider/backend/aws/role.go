@@ -7,9 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -87,13 +84,6 @@ func (r *functionRole) arn() string {
 
 func (r *functionRole) doing(what string) string {
 	return what + " role " + r.id + " of function " + r.name.String()
-}
-
-// policy is what a deployment in the role may do.
-func (r *functionRole) policy(of record) (Policy, error) {
-	d := of.Deployed
-	d.Service, d.Namespace = r.name.Function, r.name.Namespace
-	return FunctionPolicy(r.place, Grants{Function: r.function, Deployed: d, Store: of.Managed.Store, Keys: of.Managed.Keys})
 }
 
 // ensure brings the role to what it should be, and makes it when it is missing.
@@ -196,61 +186,6 @@ func (r *functionRole) mend(ctx context.Context, is *iamtypes.Role) error {
 		_, err = r.account.iam.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &r.id, PermissionsBoundary: &r.boundary})
 	}
 	return awsError(r.doing("set boundary of"), err)
-}
-
-// samePolicy tells whether a document, as IAM tells it, says the same. IAM may
-// write a list of one thing as that thing, and lists in another order.
-func samePolicy(document string, want Policy) bool {
-	text, err := url.PathUnescape(document)
-	if err != nil {
-		return false
-	}
-	wanted, err := json.Marshal(want)
-	if err != nil {
-		return false
-	}
-	var is, be any
-	return json.Unmarshal([]byte(text), &is) == nil && json.Unmarshal(wanted, &be) == nil && reflect.DeepEqual(canonical(is), canonical(be))
-}
-
-// canonical is a value of JSON in which lists of one thing are that thing, and
-// lists of text are sorted.
-func canonical(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		for key := range v {
-			v[key] = canonical(v[key])
-		}
-	case []any:
-		for i := range v {
-			v[i] = canonical(v[i])
-		}
-		if len(v) == 1 {
-			return v[0]
-		}
-		slices.SortStableFunc(v, func(a, b any) int {
-			one, _ := a.(string)
-			two, _ := b.(string)
-			return strings.Compare(one, two)
-		})
-	}
-	return value
-}
-
-// allow makes policy the role's.
-func (r *functionRole) allow(ctx context.Context, policy Policy) error {
-	out, err := r.account.iam.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &r.id, PolicyName: aws.String(rolePolicy)})
-	if err != nil && !isGone(err) {
-		return awsError(r.doing("read policy of"), err)
-	}
-	if err == nil && samePolicy(aws.ToString(out.PolicyDocument), policy) {
-		return nil
-	}
-	text, err := json.Marshal(policy)
-	if err == nil {
-		_, err = r.account.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &r.id, PolicyName: aws.String(rolePolicy), PolicyDocument: aws.String(string(text))})
-	}
-	return awsError(r.doing("set policy of"), err)
 }
 
 // roleSettling is how long IAM may take to show a role or its policy to Lambda:

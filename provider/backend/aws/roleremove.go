@@ -4,21 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
-
-// forbid leaves the role without permissions: what serves is in another role, and
-// what is kept for a rollback may need this one again.
-func (r *functionRole) forbid(ctx context.Context) error {
-	_, err := r.account.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &r.id, PolicyName: aws.String(rolePolicy)})
-	if isGone(err) {
-		return nil
-	}
-	return awsError(r.doing("remove policy of"), err)
-}
 
 // remove removes the role with all that anybody attached to it. One that the
 // provider did not make is left alone.
