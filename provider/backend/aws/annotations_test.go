@@ -98,6 +98,16 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 		{"Kafka without topic", annotated(p+"kafka", "broker:9092"), []string{p + "kafka", "topic is missing"}},
 		{"bucket", annotated(p+"s3", "Up"), []string{p + "s3", "Up"}},
 		{"schedule", annotated(p+"schedule", "every minute"), []string{p + "schedule", "rate("}},
+		{"table without its stream", annotated(p+"dynamodb", "arn:aws:dynamodb:eu-west-1:123456789012:table/carts"), []string{p + "dynamodb", "/stream/"}},
+		{"stream by name", annotated(p+"kinesis", "arn:aws:kinesis:eu-west-1:123456789012:clicks"), []string{p + "kinesis", ":stream/"}},
+		{"port of a broker", annotated(p+"kafka", "broker:70000?topic=t"), []string{p + "kafka", "70000"}},
+		{"event of a bucket", annotated(p+"s3", "uploads?events=s3:ObjectCreated:*+s3:Uploaded"), []string{p + "s3", "s3:Uploaded"}},
+		{"no event of a bucket", annotated(p+"s3", "uploads?events="), []string{p + "s3", "s3:ObjectCreated"}},
+		{"filter of a queue", annotated(p+"sqs", "arn:aws:sqs:eu-west-1:123456789012:q?filter={"), []string{p + "sqs", "filter={", "JSON"}},
+		{"queue twice", annotated(p+"sqs", "arn:aws:sqs:eu-west-1:123456789012:q,arn:aws:sqs:eu-west-1:123456789012:q?batch-size=1"), []string{p + "sqs", "twice"}},
+		{"topic twice", annotated(p+"sns", `arn:aws:sns:eu-west-1:123456789012:t,arn:aws:sns:eu-west-1:123456789012:t?filter={"a":["b"]}`), []string{p + "sns", "twice"}},
+		{"schedule twice", annotated(p+"schedule", "rate(1 day);rate(1 day)"), []string{p + "schedule", "twice"}},
+		{"role that is a user", annotated(p+"role", "arn:aws:iam::123456789012:user/x"), []string{p + "role", "user/x"}},
 		{"two URLs", annotated(p+"url", "NONE,AWS_IAM"), []string{p + "url", "more than one"}},
 		{"crontab", annotated("topic", "cron-function", "schedule", "* * *"), []string{"schedule", "3 fields"}},
 		{"crontab out of range", annotated("topic", "a, cron-function", "schedule", "61 * * * *"), []string{"schedule", "minute", "61"}},
@@ -144,7 +154,7 @@ func TestCrontabBecomesSchedule(t *testing.T) {
 		"1,2,3,2 0 * * *": "cron(1,2,3 0 * * ? *)",
 	} {
 		got, err := cronTrigger(crontab)
-		if err != nil || got.source != want || !expression.MatchString(got.source) {
+		if err != nil || got.source != want || checkExpression(got.source) != nil {
 			t.Errorf("%q: %q, %v, want %q", crontab, got.source, err, want)
 		}
 	}
@@ -156,13 +166,27 @@ func TestCrontabBecomesSchedule(t *testing.T) {
 	}
 }
 
+func TestExpressionsOfSchedules(t *testing.T) {
+	for _, good := range []string{"rate(1 minute)", "rate(5 minutes)", "rate(1 day)", "cron(0 12 * * ? *)", "cron(0/15 8-18 ? * MON-FRI 2026)", "cron(0 0 L * ? *)", "cron(0 0 15W JAN,jul ? *)", "cron(0 0 ? * 6L *)", "cron(0 0 ? * 2#1 2026-2030)"} {
+		if err := checkExpression(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "rate(0 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(5 seconds)", "cron(* * * *)", "cron(0 0 * * * *)", "cron(0 0 ? * ? *)", "cron(60 0 * * ? *)", "cron(0 24 * * ? *)",
+		"cron(0 0 32 * ? *)", "cron(0 0 * 13 ? *)", "cron(0 0 ? * 8 *)", "cron(0 0 ? * 0 *)", "cron(0 0 * * ? 1969)", "cron(? 0 * * ? *)", "cron(0  0 * * ? *)", "at(2026-01-01T00:00:00)"} {
+		if checkExpression(bad) == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}
+
 func FuzzCrontab(f *testing.F) {
 	f.Add("*/5 * * * *")
 	f.Add("@every 1h30m")
 	f.Add("0 0 1-7/2,9 jan-mar sun")
 	f.Fuzz(func(t *testing.T, crontab string) {
 		got, err := cronTrigger(crontab)
-		if err == nil && !expression.MatchString(got.source) {
+		if err == nil && checkExpression(got.source) != nil {
 			t.Errorf("%q became %q", crontab, got.source)
 		}
 	})

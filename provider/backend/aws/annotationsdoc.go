@@ -3,7 +3,7 @@ package aws
 const annotationsHead = `# What a deployment can say about Lambda
 
 This table is made from the code that reads the annotations, and a test checks that it is current. A value that cannot be used is refused with 400 before anything is touched, by an error that names the annotation; so is an annotation
-with this prefix that does not exist, with the name of the nearest that does.
+with this prefix that does not exist, with the name of the nearest that does. What AWS alone knows, such as that a queue is not there, is refused when AWS says so: the error names the annotation too, and the deployment is undone.
 
 ` + "```yaml\nfunctions:\n  reports:\n    image: registry.example.com/reports:1\n    limits: {memory: 512Mi, cpu: \"1\"}\n    constraints: [\"arch=arm64\"]\n    annotations:\n      com.openfaas.lambda/ephemeral-storage: 2Gi\n      com.openfaas.lambda/sqs: arn:aws:sqs:eu-west-1:123456789012:orders?batch-size=10\n      topic: cron-function\n      schedule: \"*/5 * * * *\"\n```" + `
 

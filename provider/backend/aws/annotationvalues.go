@@ -21,6 +21,7 @@ const (
 
 var (
 	anyARN         = regexp.MustCompile(`^arn:aws[a-z-]*:([a-z0-9-]+):[a-z0-9-]*:(?:[0-9]{12})?:[^\s,]+$`)
+	roleARN        = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[a-zA-Z0-9+=,.@_/-]+$`)
 	layerARN       = regexp.MustCompile(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[a-zA-Z0-9-_]+:[0-9]+$`)
 	accessPoint    = regexp.MustCompile(`^(arn:aws[a-z-]*:elasticfilesystem:[a-z0-9-]+:[0-9]{12}:access-point/fsap-[a-f0-9]{8,40}):(/mnt/[a-zA-Z0-9-_.]+)$`)
 	logGroupName   = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
@@ -102,6 +103,17 @@ func arnOf(value string, to *string, services ...string) error {
 	return nil
 }
 
+// roleOf reads the ARN of a role (Lambda API, CreateFunction, Role).
+func roleOf(value string, to *string) error {
+	if err := arnOf(value, to, "iam"); err != nil {
+		return err
+	}
+	if !roleARN.MatchString(value) {
+		return errors.New("an ARN of something else")
+	}
+	return nil
+}
+
 func ids(value string, to *[]string, prefix string, most int) error {
 	all := list(value)
 	if len(all) == 0 || len(all) > most {
@@ -122,7 +134,7 @@ func readRole(value string, x *extras) error {
 		x.role = value
 		return nil
 	}
-	return arnOf(value, &x.role, "iam")
+	return roleOf(value, &x.role)
 }
 
 func readStorage(value string, x *extras) error {

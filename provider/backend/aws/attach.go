@@ -97,9 +97,10 @@ func (c *change) attachments(late bool) (attachment, error) {
 	}
 	at.unsure = c.current != nil && c.current.damaged != nil
 	if c.before != nil {
-		at.had[0], err = belongingsOf(c.before.Deployed, c.plan.function, c.current.replicas(*c.before))
+		had, err := belongingsOf(c.before.Deployed, c.plan.function, c.current.replicas(*c.before))
+		at.had[0], at.unsure = had, err != nil // another program deployed it
 	}
-	return at, err
+	return at, nil
 }
 
 // attach makes what is wanted. Before the new version serves, what the one that
@@ -137,7 +138,7 @@ func (b *Backend) setConcurrency(ctx context.Context, at attachment) error {
 
 // reserve sets the most invocations at a time.
 func (at attachment) reserve(ctx context.Context) error {
-	doing := "reserve concurrency for function " + at.name.String()
+	doing := "reserve concurrency for function " + at.name.String() + ", by label " + maxReplicasLabel + " or annotation " + annotationPrefix + "reserved-concurrency"
 	if at.want.reserved == unreserved {
 		_, err := at.account.lambda.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: &at.function})
 		return awsError(doing, err)
@@ -148,7 +149,7 @@ func (at attachment) reserve(ctx context.Context) error {
 
 // provision sets how many instances are kept initialised.
 func (at attachment) provision(ctx context.Context) error {
-	doing := "provision concurrency for function " + at.name.String()
+	doing := "provision concurrency for function " + at.name.String() + ", by its replicas, label " + backend.MinReplicasLabel + " or annotation " + annotationPrefix + "provisioned-concurrency"
 	if at.want.provisioned == 0 {
 		_, err := at.account.lambda.DeleteProvisionedConcurrencyConfig(ctx, &lambda.DeleteProvisionedConcurrencyConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias)})
 		var none *lambdatypes.ProvisionedConcurrencyConfigNotFoundException

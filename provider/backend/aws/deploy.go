@@ -50,13 +50,13 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 		return backend.Errorf(backend.ErrInvalid, "annotation %srollback: function %s does not exist", annotationPrefix, p.name)
 	}
 	if p.rollback != "" {
-		return b.rollBack(ctx, current, p.rollback)
+		return blame(d, b.rollBack(ctx, current, p.rollback))
 	}
 	code, err := b.prepare(ctx, &p, current)
 	if err != nil {
 		return err
 	}
-	return b.bring(ctx, p, code, current)
+	return blame(d, b.bring(ctx, p, code, current))
 }
 
 // bring makes the function of a plan, or a new version of the current one.

@@ -44,7 +44,7 @@ func (b *Backend) setURL(ctx context.Context, at attachment) error {
 	if codeOf(err) == "ResourceConflictException" {
 		_, err = at.account.lambda.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias), AuthType: auth, InvokeMode: mode, Cors: cors})
 	}
-	return awsError("make the function's URL", err)
+	return t.refused(awsError("make the function's URL", err))
 }
 
 // The statements that let everybody call the URL.

@@ -39,7 +39,7 @@ func (b *Backend) setMappings(ctx context.Context, at attachment) error {
 			err = b.updateMapping(ctx, at, aws.ToString(old.UUID), t)
 		}
 		if err != nil {
-			return err
+			return t.refused(err)
 		}
 	}
 	if !at.late {

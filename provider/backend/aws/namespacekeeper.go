@@ -27,7 +27,7 @@ func checkNamespace(ns types.FunctionNamespace) error {
 		var to string
 		switch name {
 		case namespaceAssume:
-			err = arnOf(value, &to, "iam")
+			err = roleOf(value, &to)
 		case namespaceRole:
 			err = readRole(value, &extras{})
 		case namespaceRegion:

@@ -3,15 +3,17 @@ package aws
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // trigger is something that invokes a function by itself.
@@ -25,17 +27,17 @@ type trigger struct {
 // sources, separated by commas, each with its options as in a URL's query.
 var triggerTable = []annotation{
 	{"sqs", "ARNs of queues", "arn:aws:sqs:eu-west-1:123456789012:orders?batch-size=10&window=5s", "the function gets the queue's messages",
-		readTriggers("sqs", sourceARN("sqs"), "batch-size", "window", "concurrency", "filter", "report-failures")},
+		readTriggers("sqs", sourceARN("sqs", ""), "batch-size", "window", "concurrency", "filter", "report-failures")},
 	{"kinesis", "ARNs of streams", "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks?position=TRIM_HORIZON", "the function gets the stream's records",
-		readTriggers("kinesis", sourceARN("kinesis"), streamOptions...)},
+		readTriggers("kinesis", sourceARN("kinesis", ":stream/"), streamOptions...)},
 	{"dynamodb", "ARNs of table streams", "arn:aws:dynamodb:eu-west-1:123456789012:table/carts/stream/2026-01-01T00:00:00.000", "the function gets the changes of a table",
-		readTriggers("dynamodb", sourceARN("dynamodb"), streamOptions...)},
+		readTriggers("dynamodb", sourceARN("dynamodb", "/stream/"), streamOptions...)},
 	{"kafka", "ARNs of MSK clusters, or brokers as HOST:PORT, several separated by `;`", "arn:aws:kafka:eu-west-1:123456789012:cluster/c/0a1b2c3d?topic=orders", "the function gets the messages of a topic; `topic` is needed",
 		readTriggers("kafka", kafkaSource, "topic", "group", "batch-size", "window", "position", "filter", "secret", "auth")},
 	{"s3", "buckets", "uploads?events=s3:ObjectCreated:*&prefix=in/&suffix=.jpg", "the function gets the bucket's events, `s3:ObjectCreated:*` unless `events` says otherwise",
 		readTriggers("s3", bucketSource, "events", "prefix", "suffix")},
 	{"sns", "ARNs of topics", "arn:aws:sns:eu-west-1:123456789012:news?filter={\"kind\":[\"a\"]}", "the function is subscribed to the topic",
-		readTriggers("sns", sourceARN("sns"), "filter", "filter-scope", "dead-letter")},
+		readTriggers("sns", sourceARN("sns", ""), "filter", "filter-scope", "dead-letter")},
 	{"schedule", "an expression of EventBridge, with its spaces; `;` separates several", "rate(5 minutes)", "the function is invoked at those times (UTC), as the cron-connector does it. `topic: cron-function` with `schedule` in crontab's form works too",
 		readSchedules},
 	{"url", "`NONE` or `AWS_IAM`, as the authentication", "AWS_IAM?mode=RESPONSE_STREAM", "the function has a URL of its own",
@@ -43,12 +45,6 @@ var triggerTable = []annotation{
 }
 
 var streamOptions = []string{"batch-size", "window", "position", "parallelization", "retries", "max-age", "bisect", "on-failure", "filter", "report-failures"}
-
-var (
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	broker     = regexp.MustCompile(`^[a-zA-Z0-9.-]+:[0-9]{1,5}$`)
-	expression = regexp.MustCompile(`^(?:rate\([1-9][0-9]{0,5} (?:minutes?|hours?|days?)\)|cron\([A-Za-z0-9*?,/#LW-]+(?: [A-Za-z0-9*?,/#LW-]+){5}\))$`)
-)
 
 // readTriggers returns the reader of an annotation that makes triggers of kind.
 func readTriggers(kind string, source func(string) error, options ...string) func(string, *extras) error {
@@ -72,10 +68,28 @@ func readTriggers(kind string, source func(string) error, options ...string) fun
 			if kind == "kafka" && parsed["topic"] == "" {
 				return fmt.Errorf("%s: topic is missing", from)
 			}
-			x.triggers = append(x.triggers, trigger{kind: kind, source: from, options: parsed})
+			t := trigger{kind: kind, source: from, options: parsed}
+			if slices.ContainsFunc(x.triggers, t.same) {
+				return fmt.Errorf("%s: named twice", from)
+			}
+			x.triggers = append(x.triggers, t)
 		}
 		return nil
 	}
+}
+
+// same tells whether another trigger could not stand beside t: a queue or stream
+// has one mapping to a function, a topic one subscription.
+func (t trigger) same(o trigger) bool {
+	switch {
+	case t.kind != o.kind:
+		return false
+	case t.mapped():
+		return t.mappingKey() == o.mappingKey()
+	case t.kind == "sns":
+		return t.source == o.source
+	}
+	return t.sid("") == o.sid("")
 }
 
 // triggerOptions reads a query and checks each of its values.
@@ -120,6 +134,8 @@ var optionValues = map[string]func(string) error{
 	"auth":            choice("BASIC_AUTH", "SASL_SCRAM_512_AUTH", "SASL_SCRAM_256_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH"),
 	"on-failure":      func(v string) error { var to string; return arnOf(v, &to, "sqs", "sns", "s3") },
 	"dead-letter":     func(v string) error { var to string; return arnOf(v, &to, "sqs") },
+	"events":          bucketEvents,
+	"filter":          pattern,
 	"secret":          func(v string) error { var to string; return arnOf(v, &to, "secretsmanager") },
 }
 
@@ -141,6 +157,26 @@ func duration(low, high time.Duration) func(string) error {
 	}
 }
 
+func pattern(v string) error {
+	if !json.Valid([]byte(v)) || !strings.HasPrefix(strings.TrimSpace(v), "{") {
+		return errors.New("want a pattern as a JSON object")
+	}
+	return nil
+}
+
+func bucketEvents(v string) error {
+	events := strings.Fields(v)
+	for _, event := range events {
+		if !slices.Contains(s3types.Event("").Values(), s3types.Event(event)) {
+			return fmt.Errorf("%s is no event of S3", event)
+		}
+	}
+	if len(events) == 0 {
+		return errors.New("want events such as s3:ObjectCreated:*")
+	}
+	return nil
+}
+
 func choice(choices ...string) func(string) error {
 	return func(v string) error {
 		if !slices.Contains(choices, v) {
@@ -148,48 +184,6 @@ func choice(choices ...string) func(string) error {
 		}
 		return nil
 	}
-}
-
-func sourceARN(service string) func(string) error {
-	return func(v string) error {
-		var to string
-		if err := arnOf(v, &to, service); err != nil {
-			return fmt.Errorf("%q is %w", v, err)
-		}
-		return nil
-	}
-}
-
-func kafkaSource(v string) error {
-	if strings.HasPrefix(v, "arn:") {
-		return sourceARN("kafka")(v)
-	}
-	for one := range strings.SplitSeq(v, ";") {
-		if !broker.MatchString(one) {
-			return fmt.Errorf("%q is no HOST:PORT", one)
-		}
-	}
-	return nil
-}
-
-func bucketSource(v string) error {
-	if !bucketName.MatchString(v) {
-		return fmt.Errorf("%q is no name of a bucket", v)
-	}
-	return nil
-}
-
-func urlSource(v string) error { return choice("NONE", "AWS_IAM")(v) }
-
-func readSchedules(value string, x *extras) error {
-	for one := range strings.SplitSeq(value, ";") {
-		one = strings.TrimSpace(one)
-		if !expression.MatchString(one) {
-			return fmt.Errorf("%q is neither rate(…) nor cron(…)", one)
-		}
-		x.triggers = append(x.triggers, trigger{kind: "schedule", source: one})
-	}
-	return nil
 }
 
 // mapped tells whether Lambda itself polls the source, by an event source

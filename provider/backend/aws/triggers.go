@@ -191,11 +191,11 @@ func (b *Backend) setPushes(ctx context.Context, at attachment) error {
 		}
 		if _, ok := there[sid]; !ok {
 			if err := at.allow(ctx, t, sid); err != nil {
-				return err
+				return t.refused(err)
 			}
 		}
 		if err := with.connect(ctx, at, t, sid); err != nil {
-			return err
+			return t.refused(err)
 		}
 	}
 	if !at.late {

@@ -1,0 +1,58 @@
+package aws
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend"
+)
+
+// Whether there is what an annotation names, AWS alone knows, and it knows
+// nothing of annotations.
+
+// resource is a value that names something in AWS.
+var resource = regexp.MustCompile(`^(?:arn:|subnet-|sg-)`)
+
+// blame names the annotation of whose value AWS says that it is not valid.
+func blame(d types.FunctionDeployment, err error) error {
+	if !errors.Is(err, backend.ErrInvalid) || d.Annotations == nil || strings.Contains(err.Error(), annotationPrefix) {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(*d.Annotations)) {
+		key, ours := strings.CutPrefix(name, annotationPrefix)
+		if ours && blamed(key, (*d.Annotations)[name], err.Error()) {
+			return fmt.Errorf("annotation %s: %w", name, err)
+		}
+	}
+	return err
+}
+
+// blamed tells whether AWS's words are about that annotation.
+func blamed(key, value, words string) bool {
+	switch key {
+	case "rollback": // the one that an update looks at
+		return true
+	case "role": // recorded on the real service, which does not say which one
+		if strings.Contains(words, "The role defined for the function") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(list(value), func(part string) bool {
+		part, _, _ = strings.Cut(part, ":/mnt/")
+		return resource.MatchString(part) && strings.Contains(words, part)
+	})
+}
+
+// refused names the annotation that wants a trigger which cannot be made.
+func (t trigger) refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("annotation %s%s: %w", annotationPrefix, t.kind, err)
+}
