@@ -17,6 +17,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -79,7 +80,24 @@ func New(b backend.Backend, opts Options) http.Handler {
 	router.HandleFunc("/healthz", s.health).Methods(http.MethodGet, http.MethodHead)
 	router.HandleFunc("/readyz", s.ready).Methods(http.MethodGet, http.MethodHead)
 	router.Handle("/metrics", s.metrics.handler()).Methods(http.MethodGet, http.MethodHead)
+	router.MethodNotAllowedHandler = s.notAllowed(router)
 	return router
+}
+
+// notAllowed answers on a route that other methods have, and says which.
+func (s *server) notAllowed(router *mux.Router) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allowed []string
+		for _, method := range invokeMethods {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if match := (mux.RouteMatch{}); router.Match(other, &match) && match.MatchErr == nil {
+				allowed = append(allowed, method)
+			}
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		s.fail(w, r, backend.Errorf(errMethod, "method %s is not allowed", r.Method))
+	}
 }
 
 // system adds the routes that basic auth protects: all of them, the namespace

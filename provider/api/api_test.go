@@ -80,6 +80,9 @@ func TestStatusCodes(t *testing.T) {
 		{"deploy without an image", "POST", "/system/functions", `{"service":"a"}`, 400, "image"},
 		{"deploy a bad name", "POST", "/system/functions", `{"service":"a/b","image":"i"}`, 400, "a/b"},
 		{"deploy no JSON", "POST", "/system/functions", "{\n \"service\": hello}", 400, "line 2, column 13"},
+		{"deploy a list", "POST", "/system/functions", `[]`, 400, "the body must be an object, not array"},
+		{"deploy of the wrong type", "POST", "/system/functions", `{"service":7}`, 400, "service must be a string, not number"},
+		{"scale below zero", "POST", "/system/scale-function/hello", `{"replicas":-1}`, 400, "replicas must be a whole number from 0 on"},
 		{"deploy half a JSON", "POST", "/system/functions", `{"service":"a"`, 400, "line 1, column 14"},
 		{"deploy two JSONs", "POST", "/system/functions", `{"service":"a","image":"i"}{}`, 400, "line 1, column 28"},
 		{"deploy a wrong type", "POST", "/system/functions", `{"service":"a","envVars":{"A":1}}`, 400, "envVars"},
@@ -134,7 +137,7 @@ func TestStatusCodes(t *testing.T) {
 		{"readyz", "GET", "/readyz", "", 200, ""},
 		{"healthz", "GET", "/healthz", "", 200, ""},
 		{"healthz, HEAD", "HEAD", "/healthz", "", 200, ""},
-		{"wrong method", "PATCH", "/system/functions", "", 405, ""},
+		{"wrong method", "PATCH", "/system/functions", "", 405, "method PATCH is not allowed"},
 		{"unknown route", "GET", "/system/nothing", "", 404, ""},
 		{"invoke", "POST", "/function/there", "x", 200, "x"},
 		{"invoke in a namespace", "POST", "/function/there.openfaas-fn/a/b", "x", 200, "x"},
@@ -150,6 +153,9 @@ func TestStatusCodes(t *testing.T) {
 			got := send(t, c.method, start(t, b)+c.path, c.body)
 			if got.code != c.code || !strings.Contains(got.body, c.says) {
 				t.Errorf("%d %q, want %d and %q", got.code, got.body, c.code, c.says)
+			}
+			if allow := got.header.Get("Allow"); (c.code == 405) != strings.Contains(allow, "GET") || strings.Contains(allow, c.method) {
+				t.Errorf("%d allows %q", got.code, allow)
 			}
 		})
 	}

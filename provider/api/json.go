@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -61,12 +62,29 @@ func where(body []byte, err error) error {
 		if field == "" {
 			field = "the body"
 		}
-		err = errors.New(field + " must be " + mistyped.Type.String() + ", not " + mistyped.Value)
+		err = errors.New(field + " must be " + kindOf(mistyped.Type) + ", not " + mistyped.Value)
 	}
 	offset = min(max(offset, 0), int64(len(body)))
 	line := 1 + bytes.Count(body[:offset], []byte("\n"))
 	column := int(offset) - bytes.LastIndexByte(body[:offset], '\n') - 1
 	return backend.Errorf(backend.ErrInvalid, "decode JSON at line %d, column %d: %w", line, max(column, 1), err)
+}
+
+// kindOf names what JSON has for a type of Go.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number from 0 on"
+	}
+	return "a number"
 }
 
 // writeJSON answers with v.
