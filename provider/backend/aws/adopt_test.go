@@ -1,6 +1,8 @@
 package aws
 
 import (
+	"errors"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -28,5 +30,30 @@ func TestStatusOfAnAdoptedFunction(t *testing.T) {
 		if !status.CreatedAt.Equal(changed) || status.Replicas != 1 || status.AvailableReplicas != available || status.Image != "python3.13" || status.Limits.Memory != "512Mi" {
 			t.Errorf("state %q: %+v", state, status)
 		}
+	}
+}
+
+// TestWhatIsAdoptedNoMoreIsNotInvoked takes the tag away from a function that was
+// invoked just before.
+func TestWhatIsAdoptedNoMoreIsNotInvoked(t *testing.T) {
+	f := newFakeLambda(t)
+	theirs := &fakeFunction{tags: map[string]string{tagAdopt: ""}, config: map[string]any{"FunctionName": "hello", "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:hello"}}
+	f.functions["hello"] = theirs
+	invoke := func() error {
+		answer, err := f.Invoke(t.Context(), hello, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
+		if err == nil {
+			err = answer.Body.Close()
+		}
+		return err
+	}
+	if err := invoke(); err != nil {
+		t.Fatal(err)
+	}
+	delete(theirs.tags, tagAdopt)
+	if _, err := f.Status(t.Context(), hello); !errors.Is(err, backend.ErrNotFound) {
+		t.Errorf("status: %v", err)
+	}
+	if err := invoke(); !errors.Is(err, backend.ErrNotFound) {
+		t.Errorf("invocation: %v", err)
 	}
 }

@@ -117,6 +117,14 @@ func (c *cache) keepTarget(turn uint64, name backend.Name, t target) {
 	c.targets[name] = cachedTarget{t, time.Now()}
 }
 
+// dropTarget forgets where a function is invoked that is not there, or not ours
+// any more.
+func (c *cache) dropTarget(name backend.Name) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.targets, name)
+}
+
 // known returns where a function known to be one of ours is invoked, so that
 // invoking it costs no other call.
 func (c *cache) known(name backend.Name) (target, bool) {

@@ -148,6 +148,9 @@ func (b *Backend) find(ctx context.Context, name backend.Name) (*found, error) {
 	if errors.Is(err, backend.ErrConflict) {
 		err = backend.NotFound(name)
 	}
+	if errors.Is(err, backend.ErrNotFound) {
+		b.cache.dropTarget(name)
+	}
 	if err != nil {
 		return nil, err
 	}
