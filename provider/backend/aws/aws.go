@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/logging"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -158,6 +159,7 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 		}
 	}
 	cfg.APIOptions = append(cfg.APIOptions, b.observe.watch)
+	cfg.Logger = sdkLog(b.log)
 	b.config = cfg
 	b.ssm = ssm.NewFromConfig(cfg)
 	b.spaces.hold = make(chan struct{}, 1)
@@ -197,6 +199,14 @@ func load(ctx context.Context, opts Options) (aws.Config, error) {
 		return aws.Config{}, errors.New("load AWS configuration: no region: set AWS_REGION or choose a profile that has one")
 	}
 	return cfg, nil
+}
+
+// sdkLog is where the SDK writes, which has a log of its own on standard error
+// otherwise. What it warns of is of interest to nobody whose calls succeed.
+func sdkLog(log *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
+		log.Debug("AWS SDK", "message", fmt.Sprintf(format, v...))
+	})
 }
 
 // notSent tells whether err is that of a connection that was never made.
