@@ -246,6 +246,8 @@ func TestScalingIsConcurrency(t *testing.T) {
 	}
 	scale(4)
 	concurrency(4, 6, 4)
+	scale(9)
+	concurrency(6, 6, 6)
 	scale(1)
 	concurrency(0, 6, 1)
 	scale(0)

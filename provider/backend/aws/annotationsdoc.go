@@ -19,7 +19,7 @@ with this prefix that does not exist, with the name of the nearest that does. Wh
 | label ` + "`com.openfaas.scale.min`" + ` | from 2 on: so much provisioned concurrency on what serves. Lambda starts an instance when it is needed, so 1 costs nothing and reserves nothing |
 | label ` + "`com.openfaas.scale.max`" + ` | reserved concurrency: the most invocations at a time, taken from the account's own limit |
 | label ` + "`com.openfaas.scale.zero`" + `: ` + "`true`" + ` | scaled down, the function stands ready, as Lambda's functions do; and its ` + "`scale.min`" + ` provisions nothing |
-| ` + "`/system/scale-function`" + ` | from 2 on: so much provisioned concurrency; 1: none; 0: reserved concurrency of 0, so that nothing runs and invocations get 429, until it is scaled up again (a gateway with ` + "`scale_from_zero`" + ` does that by itself) |
+| ` + "`/system/scale-function`" + ` | from 2 on: so much provisioned concurrency, but no more than may run at a time by the label or the annotation for that; 1: none; 0: reserved concurrency of 0, so that nothing runs and invocations get 429, until it is scaled up again (a gateway with ` + "`scale_from_zero`" + ` does that by itself) |
 `
 
 const triggersHead = `

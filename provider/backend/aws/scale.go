@@ -111,6 +111,9 @@ func (b *Backend) Scale(ctx context.Context, name backend.Name, replicas uint64)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
+	if most, err := belongingsOf(r.Deployed, f.function(), replicas); err == nil && most.reserved > 0 {
+		replicas = min(replicas, uint64(most.reserved)) // more than that never run
+	}
 	before := f.replicas(r)
 	if before == replicas {
 		return nil
