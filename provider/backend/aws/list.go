@@ -3,20 +3,13 @@ package aws
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
-	tagtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 	"github.com/openfaas/faas-provider/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
@@ -34,9 +27,6 @@ const (
 	maxFreshness = 30 * time.Second
 	maxUnindexed = 10 * time.Minute
 )
-
-// readers is how many ListTags are under way at a time.
-const readers = 8
 
 // settling is how long the index of tags may take to show a change: for so long,
 // functions that this process changed are read by themselves.
@@ -129,44 +119,14 @@ func (b *Backend) listed(ctx context.Context, a *account, namespace string) (lis
 
 // readAll reads all functions of an account and their tags.
 func (b *Backend) readAll(ctx context.Context, a *account) error {
-	var configs []lambdatypes.FunctionConfiguration
-	var tags map[string]map[string]string
-	var at time.Time
-	turn, calls, tagCalls := b.cache.turn(), 0, 0
-	group, both := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		pages := lambda.NewListFunctionsPaginator(a.lambda, &lambda.ListFunctionsInput{})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(both)
-			if err != nil {
-				return awsError("list functions", err)
-			}
-			if calls++; at.IsZero() {
-				at = serverTime(page.ResultMetadata)
-			}
-			configs = append(configs, page.Functions...)
-		}
-		return nil
-	})
-	group.Go(func() (err error) {
-		tags, tagCalls, err = a.indexedTags(both, b.log)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	turn := b.cache.turn()
+	read, err := a.snapshot(ctx, b.log)
+	if err != nil {
 		return err
 	}
-	most := maxFreshness
-	if tags == nil { // there is no index
-		most = maxUnindexed
-		var err error
-		if tags, err = a.readTags(ctx, configs); err != nil {
-			return err
-		}
-		tagCalls += len(configs)
-	}
-	all := make(map[backend.Name]entry, len(configs))
-	for _, config := range configs {
-		f := &found{account: a, config: config, tags: tags[aws.ToString(config.FunctionArn)], at: at}
+	all := make(map[backend.Name]entry, len(read.configs))
+	for _, config := range read.configs {
+		f := &found{account: a, config: config, tags: read.tags[aws.ToString(config.FunctionArn)], at: read.at}
 		f.name = backend.Name{Namespace: f.tags[tagNamespace], Function: f.tags[tagService]}
 		if !ours(f.tags) {
 			f.name = backend.Name{Namespace: b.opts.Namespace, Function: f.function()}
@@ -187,7 +147,7 @@ func (b *Backend) readAll(ctx context.Context, a *account) error {
 		}
 	}
 	a.listing.all, a.listing.turn = all, turn
-	a.listing.until = time.Now().Add(min(max(time.Duration(calls+tagCalls)*callPause, freshness), most))
+	a.listing.until = time.Now().Add(min(max(time.Duration(read.calls)*callPause, freshness), read.most))
 	return nil
 }
 
@@ -223,73 +183,4 @@ func (b *Backend) reread(ctx context.Context, a *account, name backend.Name) err
 		a.listing.all[name] = b.entry(ctx, f)
 	}
 	return nil
-}
-
-// indexedTags returns the tags of functions that are ours or adopted, by ARN,
-// from the index of tags, and how many calls it took. It returns nil where there
-// is no index, or it may not be read.
-func (a *account) indexedTags(ctx context.Context, log *slog.Logger) (map[string]map[string]string, int, error) {
-	tags, calls := map[string]map[string]string{}, 0
-	for _, key := range []string{tagService, tagAdopt} {
-		pages := resourcegroupstaggingapi.NewGetResourcesPaginator(a.tagging, &resourcegroupstaggingapi.GetResourcesInput{
-			ResourceTypeFilters: []string{"lambda:function"}, TagFilters: []tagtypes.TagFilter{{Key: &key}}, ResourcesPerPage: aws.Int32(100),
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			calls++
-			if noIndex[codeOf(err)] {
-				a.unindexed.Do(func() {
-					log.Warn("functions' tags are read one by one, which takes a call each: allow tag:GetResources", "error", err)
-				})
-				return nil, calls, nil
-			}
-			if err != nil {
-				return nil, calls, awsError("list tags of functions", err)
-			}
-			for _, resource := range page.ResourceTagMappingList {
-				of := make(map[string]string, len(resource.Tags))
-				for _, tag := range resource.Tags {
-					of[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-				}
-				tags[aws.ToString(resource.ResourceARN)] = of
-			}
-		}
-	}
-	return tags, calls, nil
-}
-
-// noIndex are the codes of an account where the index of tags may not be read:
-// each function's tags can be.
-var noIndex = map[string]bool{
-	"AccessDeniedException": true, "AccessDenied": true, "UnauthorizedOperation": true,
-	"UnknownOperationException": true, "InvalidAction": true, "ResourceNotFoundException": true, "NotFound": true,
-}
-
-// readTags reads the tags of functions one by one.
-func (a *account) readTags(ctx context.Context, configs []lambdatypes.FunctionConfiguration) (map[string]map[string]string, error) {
-	all := make([]map[string]string, len(configs))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
-	for i, config := range configs {
-		group.Go(func() error {
-			out, err := a.lambda.ListTags(ctx, &lambda.ListTagsInput{Resource: config.FunctionArn})
-			var missing *lambdatypes.ResourceNotFoundException
-			if errors.As(err, &missing) {
-				return nil // deleted meanwhile, so without tags and not ours
-			}
-			if err != nil {
-				return awsError("read tags of function "+aws.ToString(config.FunctionName), err)
-			}
-			all[i] = out.Tags
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("list functions: %w", err)
-	}
-	tags := make(map[string]map[string]string, len(configs))
-	for i, config := range configs {
-		tags[aws.ToString(config.FunctionArn)] = all[i]
-	}
-	return tags, nil
 }
