@@ -55,9 +55,10 @@ func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*ht
 	})
 	b.observe.called("Lambda", operationOf(event), begin, err)
 	if err != nil {
+		err = b.refused(ctx, to, err)
 		cancel()
 		sent.discard(ctx)
-		return nil, b.refused(to, err)
+		return nil, err
 	}
 	if event {
 		defer cancel()
@@ -119,17 +120,31 @@ var notReady = map[string]bool{
 }
 
 // refused is what it means that Lambda did not accept an invocation.
-func (b *Backend) refused(to target, err error) error {
+func (b *Backend) refused(ctx context.Context, to target, err error) error {
 	code := refusedBy(err)
 	err = awsError(to.doing(), err)
 	switch {
 	case errors.Is(err, backend.ErrNotFound):
-		b.cache.forget(to.name) // deleted by somebody else
-		return backend.NotFound(to.name)
+		b.cache.forget(to.name)
+		if f, lookErr := b.get(ctx, to.name); lookErr == nil {
+			return &backend.Throttled{After: retryLater, Err: backend.Errorf(backend.ErrUnavailable, "%s: %s", to.doing(), f.unserved())}
+		}
+		return backend.NotFound(to.name) // deleted by somebody else
 	case notReady[code]:
 		return &backend.Throttled{After: retryLater, Err: backend.As(backend.ErrUnavailable, err)}
 	}
 	return err
+}
+
+// unserved is why a function that is there has no version that serves.
+func (f *found) unserved() string {
+	switch f.state() {
+	case creating:
+		return "its first deployment is not finished"
+	case removing:
+		return "it is being deleted"
+	}
+	return "the alias " + liveAlias + " is gone, which another tool removed: deploy it again"
 }
 
 // retryLater is when to ask again for a function that did not become ready in

@@ -111,9 +111,9 @@ func TestInvokeFails(t *testing.T) {
 		{"pending", func(w http.ResponseWriter, _ *http.Request) {
 			refuse(w, 409, "ResourceConflictException", "The operation cannot be performed at this time. The function is currently in the following state: Pending")
 		}, backend.ErrUnavailable, "Pending"},
-		{"gone", func(w http.ResponseWriter, _ *http.Request) {
+		{"its alias is gone", func(w http.ResponseWriter, _ *http.Request) {
 			refuse(w, 404, "ResourceNotFoundException", "Function not found")
-		}, backend.ErrNotFound, "hello"},
+		}, backend.ErrUnavailable, "the alias live is gone"},
 		{"AWS is ill", func(w http.ResponseWriter, _ *http.Request) { refuse(w, 500, "ServiceException", "ill") }, backend.ErrUnavailable, "ill"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,6 +133,21 @@ func TestInvokeFails(t *testing.T) {
 				t.Errorf("invoked %d times", calls.Load())
 			}
 		})
+	}
+}
+
+// TestInvokeWhatAnotherToolDeleted invokes a function that is known from before.
+func TestInvokeWhatAnotherToolDeleted(t *testing.T) {
+	f := deployedFake(t, streams(chunk(`{}`+nul), end("{}")))
+	if _, _, err := f.call(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.functions = map[string]*fakeFunction{}
+	f.invoked = func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, 404, "ResourceNotFoundException", "Function not found")
+	}
+	if _, _, err := f.call(t.Context()); !errors.Is(err, backend.ErrNotFound) {
+		t.Errorf("%v", err)
 	}
 }
 
