@@ -25,13 +25,14 @@ type iamOptions struct {
 
 func iamCommand() *cobra.Command {
 	var o iamOptions
+	var file string
 	cmd := &cobra.Command{
 		Use:   "iam",
 		Short: "Print the IAM policies that the provider and functions need",
 		Long: `Print an IAM policy document: what the provider has to be allowed, and no more.
 With --functions or --function, what the role of functions has to be allowed;
 with --trust, who may take that role. It calls no service. Bucket, repository,
-role and the store of secrets are as the environment configures the provider.
+role and the store of secrets are as the environment, or --config, says.
 What --function prints is what a managed role has for the same deployment.`,
 		Example: `  faas-lambda iam --account 123456789012 --region eu-central-1 > provider.json
   aws iam put-role-policy --role-name faas-lambda --policy-name provider --policy-document file://provider.json
@@ -39,6 +40,9 @@ What --function prints is what a managed role has for the same deployment.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Read(os.Getenv)
+			if err == nil {
+				cfg, err = cfg.ReadFile(file, "")
+			}
 			if err != nil {
 				return err
 			}
@@ -63,6 +67,7 @@ What --function prints is what a managed role has for the same deployment.`,
 	f.BoolVar(&o.trust, "trust", false, "print who may take the role of functions")
 	f.StringVar(&o.account, "account", "", "account id in the ARNs (default any)")
 	f.StringVar(&o.region, "region", os.Getenv("AWS_REGION"), "region in the ARNs; empty means any")
+	f.StringVar(&file, "config", "", "YAML file with the settings of the backend aws, as of serve")
 	f.StringVar(&o.partition, "partition", "aws", "aws, aws-cn or aws-us-gov")
 	return cmd
 }
@@ -85,12 +90,21 @@ func (o iamOptions) policy(cfg config.Config) (aws.Policy, error) {
 	if o.namespace == "" {
 		o.namespace = cfg.Namespace
 	}
-	place := aws.Place{
-		Partition: o.partition, Region: o.region, Account: o.account, Bucket: cfg.Lambda.CodeBucket, Role: cfg.Lambda.Role,
-		ManagedRoles: o.managed, RolePath: cfg.Lambda.RolePath, RoleBoundary: cfg.Lambda.RoleBoundary, Store: cfg.Lambda.SecretStore,
+	options := awsOptions(cfg)
+	if cfg.File.AWS != nil {
+		if err := override(&options, *cfg.File.AWS); err != nil {
+			return aws.Policy{}, err
+		}
 	}
-	if !strings.Contains(cfg.Lambda.ImageRepository, "/") {
-		place.Repository = cfg.Lambda.ImageRepository
+	place := aws.Place{
+		Partition: o.partition, Region: o.region, Account: o.account, Bucket: options.CodeBucket, Role: options.Role,
+		ManagedRoles: o.managed, RolePath: options.RolePath, RoleBoundary: options.RoleBoundary, Store: options.SecretStore,
+	}
+	if place.Region == "" {
+		place.Region = options.Region
+	}
+	if !strings.Contains(options.ImageRepository, "/") {
+		place.Repository = options.ImageRepository
 	}
 	switch {
 	case o.trust:
