@@ -42,7 +42,7 @@ type cloud struct {
 	url    *url.URL
 	lambda *lambda.Client
 	s3     *s3.Client
-	inert  bool // no package holds anything that runs
+	runs   http.HandlerFunc // answers invocations where no package holds anything that runs
 
 	mu    sync.Mutex               // guards calls
 	calls map[string][]faults.Call // by access key, in their order
@@ -55,8 +55,8 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.calls[call.AccessKey] = append(c.calls[call.AccessKey], call)
 	c.mu.Unlock()
-	if c.inert && call.Operation == "InvokeWithResponseStream" {
-		c.server.Faults().Serve(w, r, call, http.HandlerFunc(started), refused)
+	if c.runs != nil && call.Operation == "InvokeWithResponseStream" {
+		c.server.Faults().Serve(w, r, call, c.runs, refused)
 		return
 	}
 	c.server.ServeHTTP(w, r)
@@ -64,8 +64,13 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // started is how bootstrap answers that a function runs.
 func started(w http.ResponseWriter, _ *http.Request) {
+	streamed(w, [2]string{"PayloadChunk", `{"statusCode":200}` + strings.Repeat("\x00", 8)}, [2]string{"InvokeComplete", "{}"})
+}
+
+// streamed writes the events of a streamed answer: their types and payloads.
+func streamed(w http.ResponseWriter, events ...[2]string) {
 	encoder := eventstream.NewEncoder()
-	for _, e := range [][2]string{{"PayloadChunk", `{"statusCode":200}` + strings.Repeat("\x00", 8)}, {"InvokeComplete", "{}"}} {
+	for _, e := range events {
 		message := eventstream.Message{Payload: []byte(e[1])}
 		message.Headers.Set(":message-type", eventstream.StringValue("event"))
 		message.Headers.Set(":event-type", eventstream.StringValue(e[0]))

@@ -20,7 +20,7 @@ import (
 // change works afterwards.
 func TestFaults(t *testing.T) {
 	cloud := newCloud(t)
-	cloud.inert = true
+	cloud.runs = started
 	var cases sync.WaitGroup
 	slots := make(chan struct{}, 6)
 	count, tried, began := 0, map[string]bool{}, time.Now()

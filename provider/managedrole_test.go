@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,6 +36,7 @@ const managedNamespace = "openfaas-fn"
 func newRoleCloud(t *testing.T, role string) *roleCloud {
 	t.Helper()
 	c := &roleCloud{cloud: newCloud(t)}
+	c.runs = started
 	c.iam = iam.NewFromConfig(c.config())
 	c.Backend = c.provider(t, role, "")
 	return c
@@ -372,5 +374,28 @@ func TestRoleDuringAnUpdate(t *testing.T) {
 	}
 	if !c.may(t, role, "one") || c.may(t, role, "two") {
 		t.Error("the update failed, and its role is not as before")
+	}
+}
+
+// IAM shows a function what its role may do when it likes, too: until then the new
+// version cannot read its secret, and does not start.
+func TestRightsThatAreNotSeenYet(t *testing.T) {
+	c := newRoleCloud(t, aws.ManagedRole)
+	if err := c.CreateSecret(t.Context(), types.Secret{Name: "new", Namespace: managedNamespace, Value: "v"}); err != nil {
+		t.Fatal(err)
+	}
+	c.deploy(t, c.function("patient", nil))
+	denials := 0
+	c.runs = func(w http.ResponseWriter, r *http.Request) {
+		if denials++; denials > 2 {
+			started(w, r)
+			return
+		}
+		streamed(w, [2]string{"InvokeComplete", `{"ErrorCode":"Unhandled","ErrorDetails":"{\"errorType\":\"Runtime.InitError\",` +
+			`\"errorMessage\":\"fetch secret new (secretsmanager:x): AccessDeniedException (status 400): is not authorized\"}"}`})
+	}
+	c.deploy(t, c.function("patient", nil, "new"))
+	if denials != 3 {
+		t.Errorf("started %d times", denials)
 	}
 }

@@ -214,8 +214,13 @@ func (b *Backend) inRole(ctx context.Context, prepare, do func(context.Context) 
 // roleUnsettled tells that IAM itself does not see the role yet, and Lambda's
 // refusal of one that it does not see, or whose policy it does not see (recorded:
 // "The role defined for the function cannot be assumed by Lambda.", "The provided
-// execution role does not have permissions to call …").
+// execution role does not have permissions to call …"), and a function that may not
+// read its secrets.
 func roleUnsettled(err error) bool {
+	var failed *backend.FunctionError
+	if errors.As(err, &failed) {
+		return strings.Contains(failed.Message, "AccessDenied")
+	}
 	return isGone(err) || codeOf(err) == "InvalidParameterValueException" &&
 		(strings.Contains(err.Error(), "cannot be assumed by Lambda") || strings.Contains(err.Error(), "execution role does not have permissions"))
 }

@@ -19,7 +19,9 @@ const healthCheck = "/_/health"
 // one that serves: an instance of it answers a health check. A version that
 // cannot be asked, because the function has no concurrency left for example, is
 // taken at its word.
-func (c *change) start(ctx context.Context) error {
+func (c *change) start(ctx context.Context) error { return c.asRole(ctx, c.startOnce) }
+
+func (c *change) startOnce(ctx context.Context) error {
 	to := (&found{account: c.account, name: c.plan.name, config: c.published}).target()
 	if to.adopted {
 		return nil // it knows no such request
