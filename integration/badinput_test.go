@@ -86,6 +86,7 @@ func TestFailingUpdateKeepsTheFunction(t *testing.T) {
 	for name, bad := range map[string]types.FunctionDeployment{
 		"unknown image": {Service: "kept", Image: shared.registry.Addr + "/functions/missing:1"},
 		"bad memory":    {Service: "kept", Image: good.Image, Limits: &types.FunctionResources{Memory: "-1"}},
+		"ends at once":  {Service: "kept", Image: push(t, "functions/crash:1", middleware(t, "crash"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, err := shared.up.Update(t.Context(), bad)

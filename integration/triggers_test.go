@@ -304,14 +304,14 @@ func TestTriggersThatCannotBe(t *testing.T) {
 		{"sqs", "arn:aws:sqs:us-east-1:000000000000:hasty?filter={\"body\":\"x\"}", "Invalid filter pattern"},
 		{"sns", "arn:aws:sns:us-east-1:000000000000:nowhere", "Topic does not exist"},
 		{"s3", "no-such-bucket-anywhere", "NoSuchBucket"},
-		{"schedule", "cron(0 25 * * ? *)", "ScheduleExpression"},
+		{"schedule", "cron(0 25 * * ? *)", `hour "25"`},
 	} {
 		d := types.FunctionDeployment{Service: "untriggered", Image: image, Annotations: &map[string]string{p + c.annotation: c.value}}
 		answer, err := shared.up.Deploy(t.Context(), d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer.Status != http.StatusBadRequest || !strings.Contains(string(answer.Body), c.want) {
+		if answer.Status != http.StatusBadRequest || !strings.Contains(string(answer.Body), c.want) || !strings.Contains(string(answer.Body), "annotation "+p+c.annotation) {
 			t.Errorf("%s=%s: %d %s", c.annotation, c.value, answer.Status, answer.Body)
 		}
 		if after := do(t, http.MethodGet, "/system/function/untriggered", nil); after.Status != http.StatusNotFound {
