@@ -34,11 +34,14 @@ func (c *change) startOnce(ctx context.Context) error {
 		return fmt.Errorf("update function %s: %w", c.plan.name, err)
 	}
 	answer, err := c.b.invokeOn(ctx, to, r)
+	if err == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxRefusal))
+		err = errors.Join(err, answer.Body.Close())
+	}
 	var failed *backend.FunctionError
 	switch {
 	case err == nil:
-		_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxRefusal))
-		return errors.Join(err, answer.Body.Close())
+		return nil
 	case errors.As(err, &failed), errors.Is(err, backend.ErrTimeout):
 		return backend.Errorf(backend.ErrInvalid, "update function %s: its new version does not start, so the one before goes on serving: %w", c.plan.name, err)
 	}

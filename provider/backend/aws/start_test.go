@@ -23,6 +23,8 @@ func TestNewVersionStartsBeforeItServes(t *testing.T) {
 		{"it answers", streams(chunk(`{"statusCode":200}`+nul+"OK"), end("{}")), nil, ""},
 		{"it answers as an image without a watchdog does", streams(chunk(`{"statusCode":404}`+nul), end("{}")), nil, ""},
 		{"it does not start", streams(end(`{"ErrorCode":"Unhandled","ErrorDetails":"{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"exit status 3\"}"}`)), backend.ErrInvalid, "exit status 3"},
+		{"it ends while it answers", streams(chunk(`{"statusCode":200}`+nul+"O"), end(`{"ErrorCode":"Runtime.ExitError","ErrorDetails":"died"}`)), backend.ErrInvalid, "died"},
+		{"its answer is cut off", streams(chunk(`{"statusCode":200}` + nul + "O")), nil, ""},
 		{"it takes too long", streams(end(`{"ErrorCode":"Unhandled","ErrorDetails":"{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"Task timed out after 3.00 seconds\"}"}`)), backend.ErrInvalid, "timed out"},
 		{"it may run nowhere now", func(w http.ResponseWriter, _ *http.Request) {
 			refuse(w, 429, "TooManyRequestsException", "Rate Exceeded.")
