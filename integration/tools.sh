@@ -36,7 +36,7 @@ models() {
   local version=1.43.11 dir
   [ "$(cat bin/models/version 2>/dev/null)" = $version ] && return
   echo "fetching botocore's models of AWS's APIs, which the embedded AWS is held against"
-  python3 -m pip --version >/dev/null 2>&1 || apt python3-pip
+  python3 -m pip --version >/dev/null 2>&1 || apt python3-pip || true
   dir=$(mktemp -d)
   python3 -m pip download --quiet --no-deps --dest "$dir" botocore==$version &&
     python3 -m zipfile -e "$dir"/botocore-*.whl "$dir/wheel" && rm -rf bin/models && mkdir -p bin &&
