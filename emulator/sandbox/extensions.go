@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // extensionsDir is where the programs of external extensions are, of layers or of an image.
@@ -16,7 +18,7 @@ const extensionsDir = "/opt/extensions"
 // findExtensions returns the names of the external extensions: every file, whether it can be executed or not, is one.
 func findExtensions() ([]string, error) {
 	entries, err := os.ReadDir(extensionsDir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {

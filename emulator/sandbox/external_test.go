@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -139,6 +140,19 @@ func TestExtensionFails(t *testing.T) {
 			t.Errorf("extensions = %+v", got)
 		}
 	})
+}
+
+// What lies where extensions would is none if it is no directory.
+func TestNoExtensions(t *testing.T) {
+	t.Parallel()
+	opt := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(opt, "extensions"), []byte("text"), 0o644), os.Chmod(opt, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	s := bootSandbox(t, openHost(t), Spec{Opt: opt})
+	if got := s.Extensions(); len(got) != 0 {
+		t.Errorf("extensions = %+v", got)
+	}
 }
 
 // At a timeout, and when the runtime has ended, the extension hears why.
