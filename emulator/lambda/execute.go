@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
@@ -125,8 +124,8 @@ func (x *execution) coldStart() (bool, error) {
 		ctx, cancel := context.WithTimeout(x.ctx, x.initTimeout)
 		defer cancel()
 		took, err = x.lease.instance.box.Boot(ctx)
+		x.log.extensions(x.lease.instance.box)
 	}
-	x.extensions()
 	if err == nil {
 		x.init = took
 		return true, nil
@@ -143,26 +142,11 @@ func (x *execution) startAgain(deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(x.ctx, deadline)
 	defer cancel()
 	took, err := x.lease.instance.box.Boot(ctx)
-	x.extensions()
+	x.log.extensions(x.lease.instance.box)
 	if failure := describe(err, x.event.requestID, x.timeout); failure != nil {
 		x.initReport(took, "invoke", failure)
 	}
 	return err
-}
-
-// extensions tells what has become of the external extensions at init.
-func (x *execution) extensions() {
-	i := x.lease.instance
-	if i == nil {
-		return
-	}
-	for _, e := range i.box.Extensions() {
-		line := fmt.Sprintf("EXTENSION\tName: %s\tState: %s\tEvents: [%s]", e.Name, e.State, strings.Join(e.Events, ","))
-		if e.ErrorType != "" {
-			line += "\tError Type: " + e.ErrorType
-		}
-		x.log.printf("%s", line)
-	}
 }
 
 // place makes a sandbox in place of the one there was; bootstrap does not run in it yet. The time that this takes is the machine's and none of the

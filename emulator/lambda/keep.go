@@ -98,7 +98,9 @@ func (s *Service) ready(at post, version *live) {
 	log := &invocationLog{journal: s.newJournal(at, version)}
 	i, err := s.newInstance(ctx, at, version, log, sandbox.Provisioned)
 	if err == nil {
-		if _, err = i.box.Boot(ctx); err != nil {
+		_, err = i.box.Boot(ctx)
+		log.extensions(i.box)
+		if err != nil {
 			i.box.Kill()
 		} else {
 			i.box.DrainLogs()

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/emulator/sandbox"
 )
 
 // maxTail is how much of the end of an invocation's log X-Amz-Log-Result carries.
@@ -46,6 +49,17 @@ func (l *invocationLog) line(line []byte) {
 }
 
 func (l *invocationLog) printf(format string, args ...any) { l.line(fmt.Appendf(nil, format, args...)) }
+
+// extensions tells what has become of the external extensions at init.
+func (l *invocationLog) extensions(box *sandbox.Sandbox) {
+	for _, e := range box.Extensions() {
+		line := fmt.Sprintf("EXTENSION\tName: %s\tState: %s\tEvents: [%s]", e.Name, e.State, strings.Join(e.Events, ","))
+		if e.ErrorType != "" {
+			line += "\tError Type: " + e.ErrorType
+		}
+		l.printf("%s", line)
+	}
+}
 
 func (l *invocationLog) tail() []byte {
 	l.mu.Lock()
