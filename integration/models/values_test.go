@@ -115,8 +115,12 @@ func (a *answer) scalar(where string, s *shape, format string, v any) {
 	}
 }
 
-// unpublished are values that the real service answers all the same, as emulator/recorded has it, though they are none of the enumeration.
-var unpublished = []string{".LastUpdateStatusReasonCode Creating", ".Configuration.LastUpdateStatusReasonCode Creating"}
+// unpublished are values that the real service answers though they are none of the enumeration: emulator/recorded has those of Lambda, and the text
+// beside IAM's enumeration says "can only have a value of Policy".
+var unpublished = []string{
+	".LastUpdateStatusReasonCode Creating", ".Configuration.LastUpdateStatusReasonCode Creating",
+	".Role.PermissionsBoundary.PermissionsBoundaryType Policy",
+}
 
 func (a *answer) enum(where string, s *shape, value string) {
 	if len(s.Enum) > 0 && !contains(s.Enum, value) && !contains(unpublished, where+" "+value) {
