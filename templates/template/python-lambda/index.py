@@ -179,6 +179,8 @@ class Request(BaseHTTPRequestHandler):
 
 
 def main():
+    # What a handler prints is in the log at once, and not when a page of it is full.
+    sys.stdout.reconfigure(line_buffering=True)
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "function"))
     from function import handler
 

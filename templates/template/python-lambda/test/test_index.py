@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 import sys
 import threading
 import types
@@ -33,6 +34,18 @@ class Case(unittest.TestCase):
         except urllib.error.HTTPError as err:
             with err:
                 return err.code, err.headers.get("Content-Type"), err.read()
+
+    def test_what_a_handler_prints_is_logged_at_once(self):
+        program = "\n".join([
+            "import index, os",
+            "class Server:",
+            "    def __init__(self, *_): pass",
+            "    def serve_forever(self): print('hello'), os._exit(0)",
+            "index.Server = Server",
+            "index.main()",
+        ])
+        done = subprocess.run([sys.executable, "-EB", "-c", program], cwd=os.path.dirname(index.__file__), capture_output=True, check=True)
+        self.assertEqual(done.stdout, b"hello\n")
 
     def test_the_request_is_in_the_event(self):
         def handle(event, context):
