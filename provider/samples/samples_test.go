@@ -2,19 +2,15 @@ package samples
 
 import (
 	"encoding/json"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
 func TestEventsAreDocuments(t *testing.T) {
-	kinds := Kinds()
-	for _, kind := range []string{"alb", "cognito", "dynamodb", "eventbridge", "kafka", "kinesis", "logs", "mq", "rest", "s3", "schedule", "ses", "sns", "sqs", "url"} {
-		if !slices.Contains(kinds, kind) {
-			t.Errorf("no %s", kind)
-		}
-	}
-	for _, kind := range kinds {
+	for _, kind := range Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			data, err := Event(kind)
 			if err != nil {
@@ -25,6 +21,23 @@ func TestEventsAreDocuments(t *testing.T) {
 				t.Errorf("%v: %s", err, data)
 			}
 		})
+	}
+}
+
+// TestTheDocumentationHasTheKinds reads the list of docs/triggers.md.
+func TestTheDocumentationHasTheKinds(t *testing.T) {
+	page, err := os.ReadFile("../../docs/triggers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(page), "\nSamples: ")
+	list, _, _ = strings.Cut(list, "\n")
+	var kinds []string
+	for _, word := range regexp.MustCompile("`([a-z0-9]+)`").FindAllStringSubmatch(list, -1) {
+		kinds = append(kinds, word[1])
+	}
+	if !slices.Equal(kinds, Kinds()) {
+		t.Errorf("it has %v, want %v", kinds, Kinds())
 	}
 }
 
