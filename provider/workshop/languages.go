@@ -24,7 +24,7 @@ func makeGo(ctx context.Context, b *build, dir string) ([]files, error) {
 	if b.args["CGO_ENABLED"] == "1" {
 		// It is linked with this machine's libraries, which those of a base that
 		// somebody chose for it can stand in for.
-		if b.Base == "" || b.Base == noBase || b.Arch != runtime.GOARCH {
+		if cmp.Or(b.Base, scratch(b.args)) == noBase || b.Arch != runtime.GOARCH {
 			return nil, errors.New("CGO_ENABLED=1 links with this machine's C library and needs a --base for this machine's processor that has the same or a newer one: or use faas-cli build")
 		}
 		cgo = "1"
