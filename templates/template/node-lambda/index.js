@@ -50,7 +50,7 @@ async function read (req) {
 // parse turns a body into what its content type says: an object, text, or bytes.
 function parse (body, contentType, raw) {
   if (raw) return body
-  const type = (contentType || 'text/plain').split(';')[0].trim().toLowerCase()
+  const type = contentType.split(';')[0].trim().toLowerCase()
   if (body.length === 0) return {}
   if (type === 'application/json') return JSON.parse(body.toString('utf8'))
   if (type === 'application/x-www-form-urlencoded') return { ...querystring.parse(body.toString('utf8')) }
@@ -84,7 +84,8 @@ function answer (res, status, headers, value) {
 // serveRequest runs the handler: what it returns, or gives to the context or to
 // its callback, whichever is first, is the answer.
 async function serveRequest (handler, req, res) {
-  const url = new URL(req.url, 'http://function')
+  const url = new URL('http://function' + req.url) // a path may begin with //
+  req.headers['content-type'] ||= 'text/plain' // as the community's template has it
   const context = new FunctionContext((err, value) => {
     if (res.headersSent || res.writableEnded) return
     if (!err) return answer(res, context.statusCode, context.headerValues, value)

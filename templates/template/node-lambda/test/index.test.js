@@ -35,9 +35,9 @@ test('bodies are what their content type says', async () => {
 })
 
 test('the request is in the event', async () => {
-  await serve(async (event) => ({ method: event.method, path: event.path, query: event.query, a: event.headers['x-a'] }), async (url) => {
-    const res = await fetch(url + '/a%20b?x=1&x=2', { method: 'DELETE', headers: { 'X-A': '1' } })
-    assert.deepStrictEqual(await res.json(), { method: 'DELETE', path: '/a%20b', query: { x: ['1', '2'] }, a: '1' })
+  await serve(async (event) => ({ method: event.method, path: event.path, query: event.query, a: event.headers['x-a'], type: event.headers['content-type'] }), async (url) => {
+    const res = await fetch(url + '//a%20b?x=1&x=2', { method: 'DELETE', headers: { 'X-A': '1' } })
+    assert.deepStrictEqual(await res.json(), { method: 'DELETE', path: '//a%20b', query: { x: ['1', '2'] }, a: '1', type: 'text/plain' })
   })
 })
 
