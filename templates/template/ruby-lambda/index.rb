@@ -106,9 +106,10 @@ class Connection
     data = bytes(body)
     head = "HTTP/1.1 #{status} #{REASONS.fetch(status, 'Status')}\r\n".b
     headers.each { |name, values| Array(values).each { |value| head << "#{name}: #{value}\r\n".b } }
-    head << "content-length: #{data.bytesize}\r\n" unless status == 204
+    bodiless = [204, 304].include?(status)
+    head << "content-length: #{data.bytesize}\r\n" unless bodiless
     head << "\r\n"
-    head << data unless method == 'HEAD' || status == 204
+    head << data unless method == 'HEAD' || bodiless
     @socket.write(head)
   end
 

@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -61,6 +62,13 @@ class Case(unittest.TestCase):
         url = self.serve(lambda event, context: {"body": event.body})
         data = (part for part in (b"hel", b"lo"))
         self.assertEqual(self.ask(url, data, "POST")[2], b"hello")
+
+    def test_an_answer_without_content_has_none(self):
+        url = self.serve(lambda event, context: {"statusCode": int(event.path[1:]), "body": "text"})
+        with socket.create_connection(url.removeprefix("http://").split(":")) as connection:
+            connection.sendall(b"GET /204 HTTP/1.1\r\n\r\nGET /304 HTTP/1.1\r\n\r\nGET /200 HTTP/1.1\r\nConnection: close\r\n\r\n")
+            answers = b"".join(iter(lambda: connection.recv(4096), b""))
+        self.assertEqual((answers.count(b"HTTP/1.1"), answers.count(b"\r\n\r\ntext")), (3, 1), answers)
 
     def test_answers(self):
         class Response:
