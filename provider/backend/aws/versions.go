@@ -133,7 +133,7 @@ func (b *Backend) ready(ctx context.Context, a *account, function, qualifier str
 	ctx, cancel := context.WithTimeout(ctx, b.opts.DeployTimeout)
 	defer cancel()
 	doing := "wait for function " + function
-	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+	for wait := 10 * time.Millisecond; ; wait = min(wait*3/2, time.Second) {
 		out, err := a.read(ctx, function, qualifier)
 		if err != nil {
 			return nil, awsError(doing, err)
