@@ -73,7 +73,8 @@ func (w *watcher) run(ctx context.Context) error {
 	return nil
 }
 
-// round runs until the stack file has other functions, or others of them.
+// round watches the functions until they are read anew, from a stack file that was
+// changed.
 func (w *watcher) round(ctx context.Context) error {
 	var paths []string
 	for _, f := range w.functions {

@@ -76,26 +76,19 @@ func Watch(ctx context.Context, paths []string, changed func(paths []string)) (e
 	}
 }
 
-// addPaths watches folders with those in them, and files by the folders that they
-// are in: an editor may put another file in the place of one.
+// addPaths watches files and folders by the folders that they are in, since another
+// may take the place of each, and what is in folders.
 func addPaths(w *fsnotify.Watcher, paths []string) error {
 	for _, path := range paths {
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-		case info.IsDir():
-			err = addAll(w, path)
-		default:
-			err = w.Add(filepath.Dir(path))
-		}
-		if err != nil {
+		if err := errors.Join(w.Add(filepath.Dir(path)), addAll(w, path)); err != nil {
 			return fmt.Errorf("watch %s: %w", path, err)
 		}
 	}
 	return nil
 }
 
-// addAll watches a folder, or the one that a link leads to, and those in it.
+// addAll watches a folder, or the one that a link leads to, and those in it. A
+// file is none.
 func addAll(w *fsnotify.Watcher, dir string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return err

@@ -10,8 +10,8 @@ import (
 )
 
 func TestWatchTellsWhatChanged(t *testing.T) {
-	dir := writeAll(t, map[string]string{"a/x.txt": "1", "real/x.txt": "1", "stack.yaml": "1"})
-	a, b, file := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "stack.yaml")
+	dir := writeAll(t, map[string]string{"a/x.txt": "1", "real/x.txt": "1", "c/stack.yaml": "1"})
+	a, b, file := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "c", "stack.yaml")
 	if err := os.Symlink("real", b); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +52,13 @@ func TestWatchTellsWhatChanged(t *testing.T) {
 				t.Error(err)
 			}
 		}, a},
+		{"a folder that another one takes the place of", func() {
+			if err := os.RemoveAll(a); err != nil {
+				t.Error(err)
+			}
+			write(filepath.Join(a, "x.txt"))()
+		}, a},
+		{"a file in that folder", write(filepath.Join(a, "x.txt")), a},
 		{"a file that another one takes the place of", func() {
 			write(file + ".new")()
 			if err := os.Rename(file+".new", file); err != nil {
