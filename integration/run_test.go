@@ -174,9 +174,10 @@ func TestWatchDeploysEachSave(t *testing.T) {
 	source := func(says string) string {
 		return "package function\n\nimport \"net/http\"\n\nfunc Handle(w http.ResponseWriter, _ *http.Request) {\n\tw.Write([]byte(" + says + "))\n}\n"
 	}
+	const stack = "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  hello: {lang: go-lambda, handler: ./hello, image: hello:1}\n"
 	err = errors.Join(
 		os.Symlink(template, filepath.Join(dir, "template")), os.Mkdir(filepath.Join(dir, "hello"), 0o755),
-		os.WriteFile(filepath.Join(dir, "stack.yaml"), []byte("version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  hello: {lang: go-lambda, handler: ./hello, image: hello:1}\n"), 0o600),
+		os.WriteFile(filepath.Join(dir, "stack.yaml"), []byte(stack), 0o600),
 		os.WriteFile(filepath.Join(dir, "hello", "go.mod"), []byte("module handler/function\n\ngo 1.25\n"), 0o600),
 		os.WriteFile(handler, []byte(source(`"one"`)), 0o600),
 	)
@@ -203,6 +204,13 @@ func TestWatchDeploysEachSave(t *testing.T) {
 			t.Errorf("answered %q, want %q", got, c.answer)
 		}
 		t.Logf("%s after %s", c.answer, time.Since(begin))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "stack.yaml"), []byte(stack+"  other: {lang: go-lambda, handler: ./hello, image: other:1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.until(t, "other: built in")
+	if got := ask(t, strings.TrimSuffix(url, "hello")+"other", ""); got != "three" {
+		t.Errorf("the stack file's new function answered %q", got)
 	}
 	s.interrupt(t)
 }
