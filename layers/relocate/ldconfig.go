@@ -122,4 +122,3 @@ func (m *mover) preload() ([]byte, error) {
 func preloads(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n:", r) })
 }
-
