@@ -111,6 +111,26 @@ func TestRunServesAFolder(t *testing.T) {
 	}
 }
 
+// TestRunGivesSecrets: the values are in files, as faas-cli's local-run has them.
+func TestRunGivesSecrets(t *testing.T) {
+	dir := t.TempDir()
+	err := errors.Join(os.Mkdir(filepath.Join(dir, ".secrets"), 0o700), os.WriteFile(filepath.Join(dir, ".secrets", "api-key"), []byte("s3cret\n"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, dir, true, "run", push(t, "functions/web:run-secrets", middleware(t, "web")), "--port", "0", "--secret", "api-key")
+	url := s.until(t, `runs at (http://\S+)`)[1]
+	res, err := http.Get(url + "/file?path=" + mount + "/api-key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err != nil || string(got) != "s3cret\n" {
+		t.Errorf("read %q, %v", got, err)
+	}
+	s.interrupt(t)
+}
+
 // TestBuildPushesAnImage builds the function of a stack file, pushes it to where
 // its image says, and deploys it from there.
 func TestBuildPushesAnImage(t *testing.T) {

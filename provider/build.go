@@ -91,6 +91,10 @@ func (t folderTarget) place(ctx context.Context, cfg config.Config, o runOptions
 		return placed{}, fmt.Errorf("run %s: it stands for %d functions: choose one with --filter", string(t), len(all))
 	}
 	f := all[0]
+	secrets, err := o.secrets(f.Deployment.Secrets)
+	if err != nil {
+		return placed{}, fmt.Errorf("run %s: %w", string(t), err)
+	}
 	options, err := o.folder.workshop(runtime.GOARCH, os.Stderr)
 	if err != nil {
 		return placed{}, err
@@ -119,7 +123,7 @@ func (t folderTarget) place(ctx context.Context, cfg config.Config, o runOptions
 	if o.memory == 0 {
 		d.Limits = f.Deployment.Limits
 	}
-	return deployLocal(ctx, cfg, d)
+	return deployLocal(ctx, cfg, d, secrets)
 }
 
 // buildOptions are the flags of build.

@@ -28,6 +28,8 @@ type runOptions struct {
 	name        string
 	env         []string
 	annotations []string
+	secretNames []string
+	secretDir   string
 	memory      int
 	timeout     time.Duration
 	event       string // file
@@ -66,6 +68,8 @@ output. --sample KIND alone prints the event, to be changed and given back.`,
 	f.StringVar(&o.name, "name", "", "name of the function (default: made from the image, file or folder)")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "environment variable of the function, NAME=VALUE; may be repeated")
 	f.StringArrayVar(&o.annotations, "annotation", nil, "annotation of the deployment, NAME=VALUE; may be repeated")
+	f.StringArrayVar(&o.secretNames, "secret", nil, "secret that the function may read; may be repeated, and comes to those of its stack file")
+	f.StringVar(&o.secretDir, "secret-dir", localSecrets, "folder of the secrets: a file for each, which has its name")
 	f.IntVar(&o.memory, "memory", 0, "MB that the function may use (default: the limit in its stack file, else 256)")
 	f.DurationVar(&o.timeout, "timeout", 0, "how long an invocation may take (default: what the image says, else one minute)")
 	f.StringVar(&o.event, "event", "", "send the event in this file, - for standard input, and end")

@@ -45,20 +45,21 @@ func TestRunRefusesBadFlags(t *testing.T) {
 		args []string
 		says string
 	}{
-		"nothing":          {nil, "an image, a zip or a folder"},
-		"unknown sample":   {[]string{"--sample", "pigeon"}, "sqs"},
-		"two events":       {[]string{"x", "--sample", "sqs", "--event", "x.json"}, "two events"},
-		"no event file":    {[]string{"x", "--event", "/nowhere/x.json"}, "/nowhere/x.json"},
-		"never":            {[]string{"x", "--sample", "sqs", "--times", "0"}, "--times 0"},
-		"little memory":    {[]string{"oci:/nowhere", "--sample", "sqs", "--memory", "64"}, "--memory 64"},
-		"long timeout":     {[]string{"oci:/nowhere", "--sample", "sqs", "--timeout", "1h"}, "--timeout 1h"},
-		"variable":         {[]string{"oci:/nowhere", "--sample", "sqs", "--env", "A"}, `--env "A"`},
-		"no such image":    {[]string{"oci:/nowhere", "--sample", "sqs"}, "/nowhere"},
-		"no such folder":   {[]string{"./nowhere", "--sample", "sqs"}, "run ./nowhere: stat ./nowhere: no such file"},
-		"no such zip":      {[]string{"nowhere.zip", "--sample", "sqs"}, "run nowhere.zip: stat nowhere.zip: no such file"},
-		"not a zip":        {[]string{"run_test.go", "--sample", "sqs"}, "neither a folder nor a .zip"},
-		"not a function":   {[]string{"testdata", "--sample", "sqs"}, "no stack.yaml"},
-		"too many targets": {[]string{"a", "b"}, "accepts at most 1"},
+		"nothing":               {nil, "an image, a zip or a folder"},
+		"unknown sample":        {[]string{"--sample", "pigeon"}, "sqs"},
+		"two events":            {[]string{"x", "--sample", "sqs", "--event", "x.json"}, "two events"},
+		"no event file":         {[]string{"x", "--event", "/nowhere/x.json"}, "/nowhere/x.json"},
+		"never":                 {[]string{"x", "--sample", "sqs", "--times", "0"}, "--times 0"},
+		"little memory":         {[]string{"oci:/nowhere", "--sample", "sqs", "--memory", "64"}, "--memory 64"},
+		"long timeout":          {[]string{"oci:/nowhere", "--sample", "sqs", "--timeout", "1h"}, "--timeout 1h"},
+		"variable":              {[]string{"oci:/nowhere", "--sample", "sqs", "--env", "A"}, `--env "A"`},
+		"secret without a file": {[]string{"oci:/nowhere", "--sample", "sqs", "--secret", "key"}, "secret key: there is no file .secrets/key"},
+		"no such image":         {[]string{"oci:/nowhere", "--sample", "sqs"}, "/nowhere"},
+		"no such folder":        {[]string{"./nowhere", "--sample", "sqs"}, "run ./nowhere: stat ./nowhere: no such file"},
+		"no such zip":           {[]string{"nowhere.zip", "--sample", "sqs"}, "run nowhere.zip: stat nowhere.zip: no such file"},
+		"not a zip":             {[]string{"run_test.go", "--sample", "sqs"}, "neither a folder nor a .zip"},
+		"not a function":        {[]string{"testdata", "--sample", "sqs"}, "no stack.yaml"},
+		"too many targets":      {[]string{"a", "b"}, "accepts at most 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := command()

@@ -54,11 +54,15 @@ type imageTarget string
 
 // place deploys the image through the provider's own API, without its port.
 func (t imageTarget) place(ctx context.Context, cfg config.Config, o runOptions, _ string) (placed, error) {
+	secrets, err := o.secrets(nil)
+	if err != nil {
+		return placed{}, err
+	}
 	d, err := o.deployment(string(t))
 	if err != nil {
 		return placed{}, err
 	}
-	return deployLocal(ctx, cfg, d)
+	return deployLocal(ctx, cfg, d, secrets)
 }
 
 // deployment is what the flags say of the function, with its image.
@@ -83,11 +87,18 @@ func (o runOptions) deployment(image string) (types.FunctionDeployment, error) {
 	return d, nil
 }
 
-// deployLocal deploys to a provider in this process, and returns the function.
-func deployLocal(ctx context.Context, cfg config.Config, d types.FunctionDeployment) (placed, error) {
+// deployLocal deploys to a provider in this process, with the secrets that the
+// function reads, and returns the function.
+func deployLocal(ctx context.Context, cfg config.Config, d types.FunctionDeployment, secrets []types.Secret) (placed, error) {
 	provider, closeBackend, err := handler(ctx, ctx.Done(), ctx.Done(), cfg, quietLogger())
 	if err != nil {
 		return placed{}, err
+	}
+	for _, secret := range secrets {
+		if err := post(ctx, provider, "/system/secrets", secret); err != nil {
+			return placed{}, errors.Join(fmt.Errorf("keep secret %s: %w", secret.Name, err), closeBackend())
+		}
+		d.Secrets = append(d.Secrets, secret.Name)
 	}
 	if err := post(ctx, provider, "/system/functions", d); err != nil {
 		return placed{}, errors.Join(fmt.Errorf("deploy %s: %w", d.Image, err), closeBackend())
@@ -148,6 +159,9 @@ const maxZip = 50 << 20
 // place creates the function by Lambda's own API. Requests reach it as a
 // function URL's would, whoever made it.
 func (t zipTarget) place(ctx context.Context, cfg config.Config, o runOptions, _ string) (placed, error) {
+	if len(o.secretNames) > 0 {
+		return placed{}, fmt.Errorf("run %s: --secret is for images and folders: a zip is given its secrets by --env FAAS_LAMBDA_SECRETS=… (docs/secrets.md)", string(t))
+	}
 	env, err := pairs("env", o.env)
 	if err != nil {
 		return placed{}, err
