@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -99,6 +100,25 @@ func (u *underway) watch(next http.Handler) http.Handler {
 		defer u.mu.RUnlock()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// lastUndo is how long the end of the program waits for changes that were cut off
+// to be undone. The chart has 15 s for it and lastSpans.
+const lastUndo = 10 * time.Second
+
+// giveUp cuts off what is still under way when the server has ended, and waits for
+// it to be undone.
+func (u *underway) giveUp(ctx context.Context, cutOff func(), log *slog.Logger) {
+	if u.none() {
+		return
+	}
+	log.Warn("requests were cut off: they took longer than shutdown_timeout")
+	cutOff()
+	undo, cancel := context.WithTimeout(ctx, lastUndo)
+	defer cancel()
+	if err := u.end(undo); err != nil {
+		log.Warn("what changes had begun was not undone: the next list of a provider does it")
+	}
 }
 
 // none tells whether there are none. It is asked once no new ones come.

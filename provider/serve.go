@@ -77,21 +77,9 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, log *s
 	var requests underway
 	err = serveHTTP(ends, listener, requests.watch(traces.wrap(partingFrom(ctx.Done(), handler))), cfg.ReadTimeout,
 		ending{grace: cfg.ShutdownTimeout, patient: cfg.ShutdownDelay > 0})
-	if !requests.none() {
-		log.Warn("requests were cut off: they took longer than shutdown_timeout")
-		cutOff()
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastUndo)
-		defer cancel()
-		if err := requests.end(undo); err != nil {
-			log.Warn("what changes had begun was not undone: the next list of a provider does it")
-		}
-	}
+	requests.giveUp(context.WithoutCancel(ctx), cutOff, log)
 	return err
 }
-
-// lastUndo is how long the end of the program waits for changes that were cut off
-// to be undone. The chart has 15 s for it and lastSpans.
-const lastUndo = 10 * time.Second
 
 // lastSpans is how long the end of the program waits for a collector of traces.
 const lastSpans = 2 * time.Second
