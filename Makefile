@@ -43,7 +43,7 @@ HELM4         := helm.sh/helm/v4/cmd/helm@v4.3.1
 RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 TEST_FLAGS ?=
 
-.PHONY: help build demo test test-replicas test-monitoring test-cluster test-chart test-aws test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
+.PHONY: help build demo test test-units test-line test-replicas test-monitoring test-cluster test-chart test-aws test-peers test-templates bench load sizing fuzz lint fmt images tools clean $(EMBEDDED) $(IMAGE_PROVIDERS) $(IMAGE_WATCHDOGS) bin/faas-lambda bin/fwatchdog
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,9 +77,15 @@ demo: build ## deploy and invoke function images on the embedded AWS: no account
 test: build tools ## every test, from unit to the whole line with real processes
 	$(GO) vet ./...
 	$(GO) vet -tags aws ./provider
-	$(GO) test $(RACE) -timeout 20m $(TEST_FLAGS) $$($(GO) list ./... | grep -v /integration)
-	$(if $(RACE),$(GO) test -timeout 20m $(TEST_FLAGS) -run 'TestFaults$$' ./provider)
-	$(GO) test -timeout 20m $(TEST_FLAGS) ./integration/...
+	@$(MAKE) --no-print-directory -j2 -Oline test-units test-line
+
+# One of the two computes, the other waits most of the time. provider takes the longest of all packages and is begun first.
+test-units:
+	$(GO) test $(RACE) -timeout 25m $(TEST_FLAGS) ./provider $$($(GO) list ./... | grep -v -e /integration -e '/provider$$')
+	$(if $(RACE),$(GO) test -timeout 25m $(TEST_FLAGS) -run 'TestFaults$$' ./provider)
+
+test-line:
+	$(GO) test -timeout 25m $(TEST_FLAGS) ./integration/...
 	@for module in templates/template/*/go.mod templates/template/*/function/go.mod; do \
 	  (cd $$(dirname $$module) && $(GO) vet ./... && $(GO) test ./...) || exit 1; \
 	done
