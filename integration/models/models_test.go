@@ -127,7 +127,9 @@ func (s *suite) make(t *testing.T, c call) {
 		t.Fatalf("%s has no operation %s", c.service, c.operation)
 	}
 	s.operations[c.service+c.operation] = true
-	for deadline := time.Now().Add(time.Minute); ; {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
 		a, out := s.once(t, m, o, c)
 		for _, problem := range a.problems {
 			t.Errorf("%s %s: %s", c.operation, c.in, problem)
@@ -143,7 +145,6 @@ func (s *suite) make(t *testing.T, c call) {
 			t.Errorf("%s %s: %d %s, want %q", c.operation, c.in, a.status, a.body, c.fails)
 		case until && at(out, path) != want && len(a.problems) == 0:
 			if time.Now().Before(deadline) {
-				time.Sleep(10 * time.Millisecond)
 				continue
 			}
 			t.Errorf("%s %s: never %s: %s", c.operation, c.in, c.until, a.body)
