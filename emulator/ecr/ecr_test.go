@@ -56,7 +56,7 @@ func serve(t *testing.T, dir string, now func() time.Time) *cloud {
 	}))
 	t.Cleanup(s.Close)
 	c.host = strings.TrimPrefix(s.URL, "http://")
-	c.Client = ecr.New(ecr.Options{BaseEndpoint: &s.URL, Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""), RetryMaxAttempts: 1})
+	c.Client = ecr.New(ecr.Options{BaseEndpoint: &s.URL, Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 	return c
 }
 

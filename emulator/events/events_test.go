@@ -99,7 +99,7 @@ func (b *bench) serve() {
 	b.Cleanup(b.stop)
 	server := httptest.NewServer(store.API())
 	b.Cleanup(server.Close)
-	b.client = eventbridge.New(eventbridge.Options{BaseEndpoint: &server.URL, Region: "eu-west-1", RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	b.client = eventbridge.New(eventbridge.Options{BaseEndpoint: &server.URL, Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 }
 
 func (b *bench) rule(name, schedule, pattern string) {

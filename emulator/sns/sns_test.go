@@ -50,7 +50,7 @@ func (b *bench) serve() {
 	}
 	server := httptest.NewServer(store.API())
 	b.Cleanup(server.Close)
-	b.client = sns.New(sns.Options{BaseEndpoint: &server.URL, Region: "eu-west-1", RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	b.client = sns.New(sns.Options{BaseEndpoint: &server.URL, Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 }
 
 func (b *bench) topic(name string) *string {

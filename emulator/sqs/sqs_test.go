@@ -60,7 +60,7 @@ func (b *bench) serve() {
 	}
 	server := httptest.NewServer(b.store.API())
 	b.Cleanup(server.Close)
-	b.client = sqs.New(sqs.Options{BaseEndpoint: &server.URL, Region: "eu-west-1", RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	b.client = sqs.New(sqs.Options{BaseEndpoint: &server.URL, Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 }
 
 func (b *bench) create(name string, attributes map[string]string) *string {
