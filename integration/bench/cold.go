@@ -45,6 +45,9 @@ func coldStarting(ctx context.Context, bin string, out io.Writer) (err error) {
 	watchdog, name := filepath.Join(bin, "fwatchdog"), "fwatchdog"
 	if peers := os.Getenv("PEERS"); peers != "" {
 		watchdog, name = filepath.Join(peers, "of-watchdog"), "of-watchdog"
+		if err := static(watchdog); err != nil {
+			return err
+		}
 	}
 	up, err := fixture.StartUp(ctx, filepath.Join(bin, "faas-lambda"), filepath.Join(dir, "data"), io.Discard)
 	if err != nil {

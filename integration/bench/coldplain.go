@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,21 @@ import (
 // plainArgument makes the program start a watchdog in a root of its own and
 // print how long it took to answer.
 const plainArgument = "-plain"
+
+// static refuses a watchdog that not every image's root can start.
+func static(program string) error {
+	f, err := elf.Open(program)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", program, err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return fmt.Errorf("%s is linked dynamically, and the root of an image may have no loader: build it with CGO_ENABLED=0", program)
+		}
+	}
+	return nil
+}
 
 // newRoot unpacks the image of a layout and puts the watchdog to measure in the
 // place of its own.
