@@ -84,7 +84,7 @@ type Package struct {
 	Parts   []Layer          // of Layers: its Lambda layers, in the order in which they are unpacked
 }
 
-// size is that of the file at Path.
+// Size is that of the file at Path, in bytes.
 func (p Package) Size() int64 {
 	if p.Type == Image {
 		return p.Top.Size

@@ -179,7 +179,7 @@ func (s packageStore) prune() error {
 	return nil
 }
 
-// zip returns the bytes of a package, which must still be what was written.
+// Content returns the bytes of a package, which must still be what was written.
 func (p Package) Content() ([]byte, error) {
 	content, err := os.ReadFile(p.Path)
 	if err != nil {
@@ -189,7 +189,7 @@ func (p Package) Content() ([]byte, error) {
 	return content, p.check(sum[:])
 }
 
-// file opens a package whose bytes are still what was written.
+// Open opens a package whose bytes are still what was written.
 func (p Package) Open() (_ *os.File, err error) {
 	f, err := os.Open(p.Path)
 	if err != nil {

@@ -21,8 +21,10 @@ const (
 	Role = "arn:aws:iam::000000000000:role/r"
 	// ARN is a function's but for its name.
 	ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
-	// Bucket and Object are where S3 has the test runtime.
-	Bucket, Object = "functions", "runtime.zip"
+	// Bucket is where S3 has the test runtime, as Object.
+	Bucket = "functions"
+	// Object is the key of the test runtime.
+	Object = "runtime.zip"
 )
 
 // Client calls the Lambda of a test. What goes wrong ends the test.

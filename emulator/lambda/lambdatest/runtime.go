@@ -15,8 +15,11 @@ import (
 	"testing"
 )
 
-// Program is the test runtime of the sandbox package, and Extension its external extension, compiled. Build sets them.
-var Program, Extension []byte
+// Program is the test runtime of the sandbox package, compiled. Build sets it.
+var Program []byte
+
+// Extension is the external extension of the sandbox package, compiled. Build sets it.
+var Extension []byte
 
 // Build compiles both, for TestMain.
 func Build() error {
