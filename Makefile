@@ -79,7 +79,8 @@ test: build tools ## every test, from unit to the whole line with real processes
 	$(GO) vet -tags aws ./provider
 	@$(MAKE) --no-print-directory -j2 -Oline test-units test-line
 
-# One of the two computes, the other waits most of the time. provider takes the longest of all packages and is begun first.
+# The halves of test, which has built what they need: one computes, the other waits most of the time. provider takes the longest of all packages and is
+# begun first.
 test-units:
 	$(GO) test $(RACE) -timeout 25m $(TEST_FLAGS) ./provider $$($(GO) list ./... | grep -v -e /integration -e '/provider$$')
 	$(if $(RACE),$(GO) test -timeout 25m $(TEST_FLAGS) -run 'TestFaults$$' ./provider)

@@ -18,7 +18,7 @@ var unusable = []error{
 	image.ErrReference, image.ErrLocalReference, image.ErrNotFound, image.ErrUnauthorized, image.ErrPlatform, image.ErrDigest, image.ErrInvalid, image.ErrBlocked, image.ErrRefused,
 	flatten.ErrUnsafePath, flatten.ErrLink, flatten.ErrLimit, flatten.ErrDigest, flatten.ErrCorrupt,
 	relocate.ErrUnmovable, relocate.ErrNoProgram, relocate.ErrFormat, relocate.ErrMachine, relocate.ErrNoProcess, relocate.ErrNoCommand,
-	relocate.ErrFormat, relocate.ErrDir, relocate.ErrDir,
+	relocate.ErrDir,
 	bundle.ErrTooLarge, bundle.ErrReserved, managed.ErrElsewhere, managed.ErrHandler,
 }
 

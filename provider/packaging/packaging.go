@@ -62,7 +62,7 @@ type Spec struct {
 	Process   string          // the deployment's envProcess; may be empty
 	Env       []string        // the deployment's envVars, NAME=value, sorted
 	KeepAll   bool            // keep what no function reads: manuals, headers and the like
-	Type      string          // one of the Package constants; empty means Zip
+	Type      string          // Zip, Layers, Image or Auto; empty means Zip
 	OwnLayers int             // how many Lambda layers the function has besides those of its package
 	Progress  layers.Progress // may be nil
 }
@@ -92,7 +92,7 @@ func (p Package) Size() int64 {
 	return p.Summary.Zipped
 }
 
-// New returns a packager.
+// New returns a packager. Its cache is opened with the first image.
 func New(opts Options) *Packager {
 	return &Packager{opts: opts, slots: make(chan struct{}, 2), cache: sync.OnceValues(func() (*layercache.Cache, error) {
 		if opts.CacheDir == "" {

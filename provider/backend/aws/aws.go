@@ -1,5 +1,6 @@
-// Package aws runs OpenFaaS functions on AWS Lambda: an image becomes a zip with
-// our bootstrap in it, an invocation becomes an InvokeWithResponseStream. It is
+// Package aws runs OpenFaaS functions on AWS Lambda: the package of an image
+// becomes a version of a Lambda function, an invocation an
+// InvokeWithResponseStream. It is
 // the only package that imports AWS's SDK. Everything that there is to know
 // about a function is kept in AWS, in the function's own configuration and
 // tags; this package keeps only caches.

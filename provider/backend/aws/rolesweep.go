@@ -54,8 +54,9 @@ func (r *roles) again(after time.Duration) {
 	r.until = time.Now().Add(after)
 }
 
-// sweepRoles removes the managed roles that no function has. What fails is tried
-// again with the next list.
+// sweepRoles removes the managed roles that no function has. A role that cannot be
+// removed is tried again after rolesPause; where roles may not be listed, that is
+// tried again after rolesFreshness.
 func (b *Backend) sweepRoles(ctx context.Context, a *account) {
 	if a.role == ManagedRole {
 		a.roles.used()

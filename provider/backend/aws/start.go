@@ -21,6 +21,7 @@ const healthCheck = "/_/health"
 // taken at its word.
 func (c *change) start(ctx context.Context) error { return c.asRole(ctx, c.startOnce) }
 
+// startOnce tells a version that does not start by backend.ErrInvalid.
 func (c *change) startOnce(ctx context.Context) error {
 	to := (&found{account: c.account, name: c.plan.name, config: c.published}).target()
 	if to.adopted {
