@@ -18,6 +18,11 @@ EMBEDDED_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 BOOTSTRAPS     := $(foreach arch,amd64 arm64,provider/bootstraps/bin/bootstrap-linux-$(arch).gz)
 WATCHDOGS      := $(foreach arch,amd64 arm64,provider/bootstraps/bin/fwatchdog-linux-$(arch).gz)
 EMBEDDED       := $(BOOTSTRAPS) $(WATCHDOGS)
+# The folder that is embedded changes only when a program does, and then at once:
+# somebody else may be compiling it, tests for instance.
+embed = mkdir -p bin && dir=$$(mktemp -d bin/embed.XXXXXX) && trap 'rm -rf "$$dir"' EXIT && \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(EMBEDDED_FLAGS) -o $$dir/program $(1) && gzip -n $$dir/program && \
+	{ cmp -s $$dir/program.gz $@ || mv $$dir/program.gz $@; }
 # grpcnotrace: of gRPC only constants are used, but its tracing calls methods by
 # name, and then the linker keeps every exported method of every AWS client.
 PROVIDER_FLAGS := -tags grpcnotrace -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.sha=$(SHA)'
@@ -51,10 +56,10 @@ help: ## list the targets
 build: $(EMBEDDED) bin/faas-lambda bin/fwatchdog ## build bin/faas-lambda (with bootstrap for amd64 and arm64 inside) and bin/fwatchdog
 
 $(BOOTSTRAPS): provider/bootstraps/bin/bootstrap-linux-%.gz:
-	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(EMBEDDED_FLAGS) -o $(basename $@) ./bootstrap && gzip -nf $(basename $@)
+	@$(call embed,./bootstrap)
 
 $(WATCHDOGS): provider/bootstraps/bin/fwatchdog-linux-%.gz:
-	@CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(EMBEDDED_FLAGS) -o $(basename $@) ./watchdog/fwatchdog && gzip -nf $(basename $@)
+	@$(call embed,./watchdog/fwatchdog)
 
 bin/faas-lambda: $(EMBEDDED)
 	@CGO_ENABLED=0 $(GO) build $(PROVIDER_FLAGS) -o $@ ./provider

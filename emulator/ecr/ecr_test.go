@@ -186,8 +186,8 @@ func TestLayersAreMountedFromOtherRepositories(t *testing.T) {
 }
 
 func TestRegistryRefuses(t *testing.T) {
-	now := time.Now()
-	c := serve(t, t.TempDir(), func() time.Time { return now })
+	var later atomic.Int64 // read by the server while the test is already further on
+	c := serve(t, t.TempDir(), func() time.Time { return time.Now().Add(time.Duration(later.Load())) })
 	img, _ := newImage(t)
 	uri := c.create(t, "there")
 	auth := c.login(t)
@@ -205,7 +205,7 @@ func TestRegistryRefuses(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	now = now.Add(13 * time.Hour) // a token is good for twelve
+	later.Store(int64(13 * time.Hour)) // a token is good for twelve
 	var answer *transport.Error
 	if err := push(t, uri+":1", img, auth); !errors.As(err, &answer) || answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("an old token: %v", err)
