@@ -68,6 +68,7 @@ var mayImport = []struct {
 	{"provider/workshop", nil},
 	{"provider/backend", nil},
 	{"provider/packaging", []string{"provider/backend", "layers/...", "bootstrap/launch"}},
+	{"provider/backend/aws/awserr", []string{"provider/backend"}},
 	{"provider/backend/aws/envelope", []string{"provider/backend"}},
 	{"provider/backend/aws/eventstream", nil},
 	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "provider/packaging", "layers/..."}},

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -26,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // AccountOptions say where the functions of a namespace are.
@@ -135,7 +135,7 @@ func (a *account) accountID(ctx context.Context) (string, error) {
 	}
 	out, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return "", awsError("ask AWS for the account", err)
+		return "", awserr.Wrap("ask AWS for the account", err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -210,10 +210,10 @@ func (a *account) bucketIfAny(ctx context.Context) (string, error) {
 		return "", err
 	}
 	_, err = a.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})
-	if httpStatus(err, http.StatusNotFound) {
+	if awserr.Status(err, http.StatusNotFound) {
 		return "", nil
 	}
-	return name, awsError("find bucket "+name, err)
+	return name, awserr.Wrap("find bucket "+name, err)
 }
 
 func (a *account) ensureBucket(ctx context.Context, name string) error {
@@ -222,8 +222,8 @@ func (a *account) ensureBucket(ctx context.Context, name string) error {
 	if err == nil {
 		return nil
 	}
-	if !httpStatus(err, http.StatusNotFound) {
-		return awsError(doing, err)
+	if !awserr.Status(err, http.StatusNotFound) {
+		return awserr.Wrap(doing, err)
 	}
 	if a.wanted != "" {
 		return backend.Errorf(backend.ErrInvalid, "%s: it does not exist: make it, or leave code_bucket empty", doing)
@@ -235,13 +235,7 @@ func (a *account) ensureBucket(ctx context.Context, name string) error {
 	_, err = a.s3.CreateBucket(ctx, in)
 	var mine *s3types.BucketAlreadyOwnedByYou
 	if err != nil && !errors.As(err, &mine) {
-		return awsError("make bucket "+name, err)
+		return awserr.Wrap("make bucket "+name, err)
 	}
 	return nil
-}
-
-// httpStatus tells whether AWS answered with that status.
-func httpStatus(err error, status int) bool {
-	var answer *awshttp.ResponseError
-	return errors.As(err, &answer) && answer.HTTPStatusCode() == status
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // belongings are what a deployment has in AWS beside the versions of its
@@ -141,10 +142,10 @@ func (at attachment) reserve(ctx context.Context) error {
 	doing := "reserve concurrency for function " + at.name.String() + ", by label " + maxReplicasLabel + " or annotation " + annotationPrefix + "reserved-concurrency"
 	if at.want.reserved == unreserved {
 		_, err := at.account.lambda.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: &at.function})
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	_, err := at.account.lambda.PutFunctionConcurrency(ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: &at.function, ReservedConcurrentExecutions: &at.want.reserved})
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 // provision sets how many instances are kept initialised.
@@ -156,12 +157,12 @@ func (at attachment) provision(ctx context.Context) error {
 		if errors.As(err, &none) {
 			return nil
 		}
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	_, err := at.account.lambda.PutProvisionedConcurrencyConfig(ctx, &lambda.PutProvisionedConcurrencyConfigInput{
 		FunctionName: &at.function, Qualifier: aws.String(liveAlias), ProvisionedConcurrentExecutions: &at.want.provisioned,
 	})
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 // setRetention says how long log lines are kept. Lambda makes a function's log
@@ -174,14 +175,14 @@ func (b *Backend) setRetention(ctx context.Context, at attachment) error {
 	_, err := at.account.logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &at.want.logGroup})
 	var exists *logstypes.ResourceAlreadyExistsException
 	if err != nil && !errors.As(err, &exists) {
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	if at.want.retention == forever {
 		_, err = at.account.logs.DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &at.want.logGroup})
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	_, err = at.account.logs.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &at.want.logGroup, RetentionInDays: &at.want.retention})
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 // setAsync says what becomes of invocations that nobody waits for.
@@ -192,10 +193,10 @@ func (b *Backend) setAsync(ctx context.Context, at attachment) error {
 	doing := "configure asynchronous invocations of function " + at.name.String()
 	if at.want.async == nothing.async {
 		_, err := at.account.lambda.DeleteFunctionEventInvokeConfig(ctx, &lambda.DeleteFunctionEventInvokeConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias)})
-		if codeOf(err) == "ResourceNotFoundException" {
+		if awserr.Code(err) == "ResourceNotFoundException" {
 			return nil
 		}
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	in := &lambda.PutFunctionEventInvokeConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias), DestinationConfig: &lambdatypes.DestinationConfig{}}
 	if to := at.want.async.onSuccess; to != "" {
@@ -211,5 +212,5 @@ func (b *Backend) setAsync(ctx context.Context, at attachment) error {
 		in.MaximumEventAgeInSeconds = &n
 	}
 	_, err := at.account.lambda.PutFunctionEventInvokeConfig(ctx, in)
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }

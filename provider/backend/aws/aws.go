@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -208,13 +207,4 @@ func sdkLog(log *slog.Logger) logging.Logger {
 	return logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
 		log.Debug("AWS SDK", "message", fmt.Sprintf(format, v...))
 	})
-}
-
-// notSent tells whether err is that of a connection that was never made.
-func notSent(err error) aws.Ternary {
-	var failed *net.OpError
-	if errors.As(err, &failed) && failed.Op == "dial" {
-		return aws.TrueTernary
-	}
-	return aws.FalseTernary
 }

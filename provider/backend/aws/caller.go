@@ -19,6 +19,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // caller invokes functions. Invocations are the one call whose cost counts, and
@@ -95,7 +97,7 @@ func (c *caller) attempt(ctx context.Context, in call) (*http.Response, error) {
 		if err == nil {
 			return nil, readError(answer)
 		}
-		if attempt == dialAttempts || !notSent(err).Bool() {
+		if attempt == dialAttempts || !awserr.NotSent(err) {
 			return nil, err
 		}
 		if err := pause(ctx, time.Duration(attempt)*50*time.Millisecond); err != nil {
@@ -173,6 +175,9 @@ func (e *refusal) Error() string            { return e.code + ": " + e.message }
 func (e *refusal) ErrorCode() string        { return e.code }
 func (e *refusal) ErrorMessage() string     { return e.message }
 func (e *refusal) ServiceRequestID() string { return e.requestID }
+
+// RetryAfter is for awserr.
+func (e *refusal) RetryAfter() time.Duration { return e.after }
 
 func (e *refusal) ErrorFault() smithy.ErrorFault {
 	if e.status >= http.StatusInternalServerError {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 var _ backend.Checker = (*Backend)(nil)
@@ -67,5 +68,5 @@ func (a *account) answers(ctx context.Context) error {
 	if errors.As(err, &refused) && refused.ErrorFault() != smithy.FaultServer && !slices.Contains(unknownCaller, refused.ErrorCode()) {
 		return nil
 	}
-	return awsError("ask Lambda for the account's settings", err)
+	return awserr.Wrap("ask Lambda for the account's settings", err)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // stage claims a function and gives $LATEST its new configuration. Nobody
@@ -28,7 +29,7 @@ func (c *change) configure(ctx context.Context, in *lambda.UpdateFunctionConfigu
 	err := c.asRole(ctx, func(ctx context.Context) error {
 		_, err := c.account.lambda.UpdateFunctionConfiguration(ctx, in)
 		if err != nil && !c.configured(ctx, err) {
-			return c.lost(awsError("update function "+c.plan.name.String(), err))
+			return c.lost(awserr.Wrap("update function "+c.plan.name.String(), err))
 		}
 		return nil
 	})
@@ -41,7 +42,7 @@ func (c *change) configure(ctx context.Context, in *lambda.UpdateFunctionConfigu
 // configured tells whether a configuration is there although the request for it
 // was answered with err.
 func (c *change) configured(ctx context.Context, err error) bool {
-	if !repeated[codeOf(err)] {
+	if !repeated[awserr.Code(err)] {
 		return false
 	}
 	out, err := c.account.read(ctx, c.plan.function, "")
@@ -57,7 +58,7 @@ func (c *change) claim(ctx context.Context, in *lambda.UpdateFunctionConfigurati
 	in.RevisionId = c.current.config.RevisionId
 	_, err := c.account.lambda.UpdateFunctionConfiguration(ctx, in)
 	if err != nil && !c.claimed(ctx, err) {
-		return c.lost(awsError("update function "+c.plan.name.String(), err))
+		return c.lost(awserr.Wrap("update function "+c.plan.name.String(), err))
 	}
 	return c.settle(ctx, "")
 }

@@ -12,6 +12,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // clock is AWS's clock as far as signatures need it that the SDK's clients do not
@@ -56,7 +58,7 @@ func (c *clock) watch(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("faas-lambda clock",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 			out, metadata, err := next.HandleInitialize(ctx, in)
-			if c.learn(metadata) && codeOf(err) == "Forbidden" {
+			if c.learn(metadata) && awserr.Code(err) == "Forbidden" {
 				return next.HandleInitialize(ctx, in)
 			}
 			return out, metadata, err

@@ -12,6 +12,7 @@ import (
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // metricQuery is one of Lambda's metrics by function, and how it is put together.
@@ -74,11 +75,11 @@ func (a *account) metricValues(ctx context.Context, functions []string, from, to
 		pages := cloudwatch.NewGetMetricDataPaginator(a.metrics, in)
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
-			if httpStatus(err, http.StatusNotFound) { // no answer of CloudWatch's
+			if awserr.Status(err, http.StatusNotFound) { // no answer of CloudWatch's
 				return nil, backend.Errorf(backend.ErrUnsupported, "read metrics: there is no CloudWatch at this endpoint")
 			}
 			if err != nil {
-				return nil, awsError("read metrics", err)
+				return nil, awserr.Wrap("read metrics", err)
 			}
 			for _, r := range page.MetricDataResults { // values of one come in several pages
 				if at, ok := by[aws.ToString(r.Id)]; ok {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // Delete implements backend.Deployer. The function is claimed first: from then
@@ -37,13 +38,13 @@ func (b *Backend) Delete(ctx context.Context, name backend.Name) error {
 		Description: mark{deleting, newToken()}.description(""),
 	}
 	_, err = f.account.lambda.UpdateFunctionConfiguration(ctx, in)
-	if err != nil && repeated[codeOf(err)] {
+	if err != nil && repeated[awserr.Code(err)] {
 		if out, lookErr := f.account.read(ctx, f.function(), ""); lookErr == nil && *in.Description == aws.ToString(out.Configuration.Description) {
 			err = nil // the answer to the first attempt was lost
 		}
 	}
 	// What Lambda cannot configure any more can still be deleted.
-	if err = awsError(doing, err); err != nil && !errors.Is(err, backend.ErrInvalid) {
+	if err = awserr.Wrap(doing, err); err != nil && !errors.Is(err, backend.ErrInvalid) {
 		return err
 	}
 	if err == nil {
@@ -69,7 +70,7 @@ func (b *Backend) remove(ctx context.Context, f *found) error {
 		}
 	}
 	_, err := f.account.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: f.config.FunctionName})
-	if err = awsError("delete function "+f.name.String(), err); err != nil && !errors.Is(err, backend.ErrNotFound) {
+	if err = awserr.Wrap("delete function "+f.name.String(), err); err != nil && !errors.Is(err, backend.ErrNotFound) {
 		return err
 	}
 	b.observe.forget(f.name)

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // Finding is what one examination says.
@@ -100,7 +101,7 @@ func (d *doctor) identity(ctx context.Context) bool {
 	asked := time.Now()
 	out, err := d.account.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		d.say("credentials", Broken, awsError("ask who we are", err).Error(), d.refusedIdentity(err))
+		d.say("credentials", Broken, awserr.Wrap("ask who we are", err).Error(), d.refusedIdentity(err))
 		return false
 	}
 	d.arn = aws.ToString(out.Arn)
@@ -120,7 +121,7 @@ func (d *doctor) identity(ctx context.Context) bool {
 // refusedIdentity is what to do when AWS does not tell who we are.
 func (d *doctor) refusedIdentity(err error) string {
 	region := d.account.config.Region
-	switch code := codeOf(err); {
+	switch code := awserr.Code(err); {
 	case code == "SignatureDoesNotMatch", code == "RequestExpired", code == "InvalidSignatureException":
 		return "set the clock, or check the secret key"
 	case code == "ExpiredToken", code == "ExpiredTokenException", code == "TokenRefreshRequired":
@@ -129,7 +130,7 @@ func (d *doctor) refusedIdentity(err error) string {
 		return "AWS does not know the access key: check it, and that it is of the partition of region " + region
 	case code == "RegionDisabledException", code == "OptInRequired":
 		return "region " + region + " is not enabled for the account: enable it, or set another AWS_REGION"
-	case kinds[code] == backend.ErrThrottled:
+	case awserr.Kind(code) == backend.ErrThrottled:
 		return "AWS refuses for now, because the account asks too often: try again in a minute"
 	case code == "":
 		return "check that " + region + " is a region of AWS (AWS_REGION), and that sts." + region + ".amazonaws.com can be reached from here: name server, route, proxy"
@@ -141,7 +142,7 @@ func (d *doctor) refusedIdentity(err error) string {
 func (d *doctor) limits(ctx context.Context) {
 	out, err := d.account.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
 	if err != nil || out.AccountLimit == nil {
-		d.say("limits", Warning, fmt.Sprint(awsError("read limits of the account", err)), "allow lambda:GetAccountSettings")
+		d.say("limits", Warning, fmt.Sprint(awserr.Wrap("read limits of the account", err)), "allow lambda:GetAccountSettings")
 		return
 	}
 	most, stored := out.AccountLimit.ConcurrentExecutions, ""
@@ -172,11 +173,11 @@ func (d *doctor) bucket(ctx context.Context) {
 	switch {
 	case err == nil:
 		d.say("bucket", Fine, name, "")
-	case httpStatus(err, http.StatusNotFound) && d.account.wanted == "":
+	case awserr.Status(err, http.StatusNotFound) && d.account.wanted == "":
 		d.say("bucket", Fine, name+" will be made when it is needed", "")
-	case httpStatus(err, http.StatusNotFound):
+	case awserr.Status(err, http.StatusNotFound):
 		d.say("bucket", Broken, name+" does not exist", "make it, or leave code_bucket empty")
 	default:
-		d.say("bucket", Broken, awsError("find bucket "+name, err).Error(), "allow s3:ListBucket on it, or set another code_bucket")
+		d.say("bucket", Broken, awserr.Wrap("find bucket "+name, err).Error(), "allow s3:ListBucket on it, or set another code_bucket")
 	}
 }

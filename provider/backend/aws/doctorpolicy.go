@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // vital are the statements of the provider's policy without which it does
@@ -111,7 +113,7 @@ func principal(arn string) string {
 func (d *doctor) probe(ctx context.Context, why error) {
 	_, err := d.account.lambda.ListFunctions(ctx, &lambda.ListFunctionsInput{MaxItems: aws.Int32(1)})
 	if err != nil {
-		d.say("permissions", Broken, awsError("list functions", err).Error(), "attach what `faas-lambda iam` prints")
+		d.say("permissions", Broken, awserr.Wrap("list functions", err).Error(), "attach what `faas-lambda iam` prints")
 		return
 	}
 	d.say("permissions", Warning, "functions may be listed; the rest could not be simulated ("+errorCode(why)+")",
@@ -141,7 +143,7 @@ func (d *doctor) managedRoles(ctx context.Context) {
 	path += d.account.config.Region + "/"
 	out, err := d.account.iam.ListRoles(ctx, &iam.ListRolesInput{PathPrefix: &path, MaxItems: aws.Int32(1000)})
 	if err != nil {
-		d.say("execution role", Broken, awsError("list managed roles", err).Error(), "attach what `faas-lambda iam` prints with lambda_execution_role=managed")
+		d.say("execution role", Broken, awserr.Wrap("list managed roles", err).Error(), "attach what `faas-lambda iam` prints with lambda_execution_role=managed")
 		return
 	}
 	more := ""

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // registryWait is how long a registry may take to answer the doctor.
@@ -21,7 +23,7 @@ func (d *doctor) registry(ctx context.Context) {
 		return
 	}
 	if _, err := d.account.ecr.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}); err != nil {
-		d.say("registry", Warning, awsError("ask ECR for a token", err).Error(), "allow ecr:GetAuthorizationToken, or functions that need a container image cannot be deployed")
+		d.say("registry", Warning, awserr.Wrap("ask ECR for a token", err).Error(), "allow ecr:GetAuthorizationToken, or functions that need a container image cannot be deployed")
 		return
 	}
 	d.say("registry", Fine, "ECR", "")

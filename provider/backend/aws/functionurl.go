@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 func isURL(t trigger) bool { return t.kind == "url" }
@@ -41,10 +43,10 @@ func (b *Backend) setURL(ctx context.Context, at attachment) error {
 		return err
 	}
 	_, err := at.account.lambda.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias), AuthType: auth, InvokeMode: mode, Cors: cors})
-	if codeOf(err) == "ResourceConflictException" {
+	if awserr.Code(err) == "ResourceConflictException" {
 		_, err = at.account.lambda.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias), AuthType: auth, InvokeMode: mode, Cors: cors})
 	}
-	return t.refused(awsError("make the function's URL", err))
+	return t.refused(awserr.Wrap("make the function's URL", err))
 }
 
 // The statements that let everybody call the URL.
@@ -74,7 +76,7 @@ func (at attachment) removeURL(ctx context.Context) error {
 	_, err := at.account.lambda.DeleteFunctionUrlConfig(ctx, &lambda.DeleteFunctionUrlConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias)})
 	var gone *lambdatypes.ResourceNotFoundException
 	if err != nil && !errors.As(err, &gone) {
-		return awsError("remove the function's URL", err)
+		return awserr.Wrap("remove the function's URL", err)
 	}
 	return errors.Join(at.forbid(ctx, urlStatement), at.forbid(ctx, urlRunStatement))
 }

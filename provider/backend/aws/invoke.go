@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
 )
 
@@ -122,7 +123,7 @@ var notReady = map[string]bool{
 // refused is what it means that Lambda did not accept an invocation.
 func (b *Backend) refused(ctx context.Context, to target, err error) error {
 	code := refusedBy(err)
-	err = awsError(to.doing(), err)
+	err = awserr.Wrap(to.doing(), err)
 	switch {
 	case errors.Is(err, backend.ErrNotFound):
 		b.cache.forget(to.name)

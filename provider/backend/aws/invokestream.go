@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/eventstream"
 )
 
@@ -72,7 +73,7 @@ func exceptionText(payload []byte) string {
 	return in.Message
 }
 
-func (s *stream) failed(err error) error { return awsError(s.to.doing(), err) }
+func (s *stream) failed(err error) error { return awserr.Wrap(s.to.doing(), err) }
 
 // completed is the error of an invocation that ended so; io.EOF when it is none.
 func (s *stream) completed(payload []byte) error {

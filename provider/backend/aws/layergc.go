@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // FreshLayer is how long a Lambda layer is kept although nothing uses it: a
@@ -56,7 +58,7 @@ func (b *Backend) CollectLayers(ctx context.Context, namespace string, fresh tim
 		}
 		_, err := a.lambda.DeleteLayerVersion(ctx, &lambda.DeleteLayerVersionInput{LayerName: &v.layer, VersionNumber: &v.number})
 		if err != nil {
-			errs = append(errs, awsError("remove layer version "+v.ARN, err))
+			errs = append(errs, awserr.Wrap("remove layer version "+v.ARN, err))
 			continue
 		}
 		v.Removed = true
@@ -71,7 +73,7 @@ func (a *account) layersMade(ctx context.Context) ([]LayerVersion, error) {
 	for names.HasMorePages() {
 		page, err := names.NextPage(ctx)
 		if err != nil {
-			return nil, awsError("list layers", err)
+			return nil, awserr.Wrap("list layers", err)
 		}
 		for _, layer := range page.Layers {
 			name := aws.ToString(layer.LayerName)
@@ -95,7 +97,7 @@ func (a *account) versionsOfLayer(ctx context.Context, name string) ([]LayerVers
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, awsError("list versions of layer "+name, err)
+			return nil, awserr.Wrap("list versions of layer "+name, err)
 		}
 		for _, v := range page.LayerVersions {
 			created, err := time.Parse(lastModified, aws.ToString(v.CreatedDate))
@@ -117,7 +119,7 @@ func (a *account) layersUsed(ctx context.Context) (map[string]bool, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, awsError("list functions", err)
+			return nil, awserr.Wrap("list functions", err)
 		}
 		for _, f := range page.Functions {
 			for _, layer := range f.Layers {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
@@ -56,11 +57,11 @@ func (a *account) findLayer(ctx context.Context, name, description string) (stri
 	pages := lambda.NewListLayerVersionsPaginator(a.lambda, &lambda.ListLayerVersionsInput{LayerName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if codeOf(err) == "ResourceNotFoundException" {
+		if awserr.Code(err) == "ResourceNotFoundException" {
 			return "", nil
 		}
 		if err != nil {
-			return "", awsError("find layer "+name, err)
+			return "", awserr.Wrap("find layer "+name, err)
 		}
 		for _, v := range page.LayerVersions {
 			if text := aws.ToString(v.Description); text == description || strings.HasPrefix(text, description+" ") {
@@ -93,7 +94,7 @@ func (b *Backend) publishLayer(ctx context.Context, p plan, part packaging.Layer
 		CompatibleArchitectures: architectures(p.arch), CompatibleRuntimes: []lambdatypes.Runtime{lambdatypes.RuntimeProvidedal2023},
 	})
 	if err != nil {
-		return "", awsError("publish layer "+name, err)
+		return "", awserr.Wrap("publish layer "+name, err)
 	}
 	if out.LayerVersionArn == nil {
 		return "", errors.New("publish layer " + name + ": AWS answered without its ARN")

@@ -12,6 +12,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // A list that took n calls is kept for n times callPause, within these limits:
@@ -84,7 +85,7 @@ func (b *Backend) listed(ctx context.Context, a *account, namespace string) (lis
 	case a.listing.hold <- struct{}{}:
 		defer func() { <-a.listing.hold }()
 	case <-ctx.Done():
-		return nil, nil, awsError("list functions", ctx.Err())
+		return nil, nil, awserr.Wrap("list functions", ctx.Err())
 	}
 	begin := time.Now()
 	fresh := a.listing.expired.Swap(false) || begin.After(a.listing.until)

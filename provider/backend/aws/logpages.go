@@ -13,6 +13,7 @@ import (
 	"github.com/openfaas/faas-provider/logs"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // logQuery is one Query under way.
@@ -106,7 +107,7 @@ func (q *logQuery) read(ctx context.Context, w logWindow, token *string) (logPag
 		return logPage{}, nil
 	}
 	if err != nil {
-		return logPage{}, awsError("read logs of function "+q.name.String(), err)
+		return logPage{}, awserr.Wrap("read logs of function "+q.name.String(), err)
 	}
 	page := logPage{next: out.NextToken}
 	for _, e := range out.Events {

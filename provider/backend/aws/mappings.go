@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // Lambda polls queues, streams and topics of Kafka by itself, and invokes what
@@ -68,7 +70,7 @@ func (at attachment) mappings(ctx context.Context) (map[string]lambdatypes.Event
 			return all, nil
 		}
 		if err != nil {
-			return nil, awsError("list event source mappings", err)
+			return nil, awserr.Wrap("list event source mappings", err)
 		}
 		for _, m := range page.EventSourceMappings {
 			if aws.ToString(m.State) != "Deleting" {
@@ -189,14 +191,14 @@ func (at attachment) createMapping(ctx context.Context, t trigger) error {
 		}
 	}
 	_, err := at.account.lambda.CreateEventSourceMapping(ctx, in)
-	if codeOf(err) == "ResourceConflictException" {
+	if awserr.Code(err) == "ResourceConflictException" {
 		if there, lookErr := at.mappings(ctx); lookErr == nil {
 			if _, ok := there[t.mappingKey()]; ok {
 				return nil // of an attempt whose answer was lost
 			}
 		}
 	}
-	return awsError("map "+t.source, err)
+	return awserr.Wrap("map "+t.source, err)
 }
 
 // updateMapping changes the options of a mapping. Its position in a stream stays
@@ -270,11 +272,11 @@ func (b *Backend) patiently(ctx context.Context, doing string, do func() error) 
 	defer cancel()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := do()
-		if codeOf(err) != "ResourceInUseException" {
-			return awsError(doing, err)
+		if awserr.Code(err) != "ResourceInUseException" {
+			return awserr.Wrap(doing, err)
 		}
 		if pause(ctx, wait) != nil {
-			return awsError(doing, err)
+			return awserr.Wrap(doing, err)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // checkNamespace refuses names and annotations that cannot be used.
@@ -93,7 +94,7 @@ func (b *Backend) putNamespace(ctx context.Context, ns types.FunctionNamespace, 
 	if errors.As(err, &exists) {
 		return backend.Errorf(backend.ErrExists, "namespace %s already exists", ns.Name)
 	}
-	return awsError("write namespace "+ns.Name, err)
+	return awserr.Wrap("write namespace "+ns.Name, err)
 }
 
 // DeleteNamespace implements backend.NamespaceKeeper.
@@ -113,7 +114,7 @@ func (b *Backend) DeleteNamespace(ctx context.Context, name string) error {
 		return err
 	}
 	secrets, err := b.Secrets(ctx, name)
-	if err != nil && !noIndex[codeOf(err)] {
+	if err != nil && !noIndex[awserr.Code(err)] {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if n := len(secrets); n > 0 {
@@ -125,7 +126,7 @@ func (b *Backend) DeleteNamespace(ctx context.Context, name string) error {
 	if errors.As(err, &gone) {
 		return backend.Errorf(backend.ErrNotFound, "namespace %s not found", name)
 	}
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 // empty makes sure that there are no functions in a namespace.

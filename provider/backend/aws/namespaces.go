@@ -16,6 +16,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // Namespaces other than the default one are parameters of SSM in the provider's
@@ -76,7 +77,7 @@ func (b *Backend) stored(ctx context.Context, age time.Duration) (map[string]typ
 	case b.spaces.hold <- struct{}{}:
 		defer func() { <-b.spaces.hold }()
 	case <-ctx.Done():
-		return nil, awsError("list namespaces", ctx.Err())
+		return nil, awserr.Wrap("list namespaces", ctx.Err())
 	}
 	if all, ok := b.spaces.known(age); ok { // read while we waited
 		return all, nil
@@ -85,12 +86,12 @@ func (b *Backend) stored(ctx context.Context, age time.Duration) (map[string]typ
 	pages := ssm.NewGetParametersByPathPaginator(b.ssm, &ssm.GetParametersByPathInput{Path: aws.String(strings.TrimSuffix(namespacePath, "/"))})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if noIndex[codeOf(err)] {
+		if noIndex[awserr.Code(err)] {
 			b.log.Warn("namespaces other than the default one are not available: ssm:GetParametersByPath was refused", "error", err)
 			break
 		}
 		if err != nil {
-			return nil, awsError("list namespaces", err)
+			return nil, awserr.Wrap("list namespaces", err)
 		}
 		for _, p := range page.Parameters {
 			name := strings.TrimPrefix(aws.ToString(p.Name), namespacePath)

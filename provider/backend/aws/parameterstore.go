@@ -10,6 +10,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // parameterStore keeps secrets in Systems Manager's Parameter Store, as
@@ -32,7 +33,7 @@ func (s *parameterStore) described(ctx context.Context, doing string, filters ..
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, awsError(doing, err)
+			return nil, awserr.Wrap(doing, err)
 		}
 		all = append(all, page.Parameters...)
 	}
@@ -102,9 +103,9 @@ func (s *parameterStore) create(ctx context.Context, k secretKey, value []byte) 
 		}
 		return k.foreign("parameter " + s.path(k) + " of AWS Parameter Store")
 	case "ParameterLimitExceeded":
-		return backend.As(backend.ErrInvalid, awsError(doing, err))
+		return backend.As(backend.ErrInvalid, awserr.Wrap(doing, err))
 	}
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 func (s *parameterStore) update(ctx context.Context, k secretKey, value []byte) error {
@@ -118,7 +119,7 @@ func (s *parameterStore) update(ctx context.Context, k secretKey, value []byte) 
 		Name: aws.String(s.path(k)), Value: aws.String(string(value)), Type: ssmtypes.ParameterTypeSecureString, Tier: ssmtypes.ParameterTierIntelligentTiering,
 		Overwrite: aws.Bool(true),
 	})
-	return awsError("update secret "+k.String(), err)
+	return awserr.Wrap("update secret "+k.String(), err)
 }
 
 func (s *parameterStore) remove(ctx context.Context, k secretKey) error {
@@ -129,5 +130,5 @@ func (s *parameterStore) remove(ctx context.Context, k secretKey) error {
 	if errorCode(err) == "ParameterNotFound" {
 		return k.missing()
 	}
-	return awsError("delete secret "+k.String(), err)
+	return awserr.Wrap("delete secret "+k.String(), err)
 }

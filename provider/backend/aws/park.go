@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // Bodies that do not fit into an invocation lie in the bucket for as long as the
@@ -72,7 +73,7 @@ func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bo
 	signed, err := to.account.clock.presigner(to.account.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, s3.WithPresignExpires(valid))
 	if err != nil {
 		discard(ctx)
-		return parked{}, awsError("sign the address of the request's body", err)
+		return parked{}, awserr.Wrap("sign the address of the request's body", err)
 	}
 	return parked{url: signed.URL, discard: discard}, nil
 }
@@ -98,7 +99,7 @@ func storeError(doing, bucket string, err error) error {
 	if errors.As(err, &api) && (api.ErrorCode() == "NoSuchBucket" || api.ErrorCode() == "AccessDenied") {
 		return fmt.Errorf("%s: %s (%s): check code_bucket, which is %s, and that the provider may s3:PutObject there", doing, api.ErrorMessage(), api.ErrorCode(), bucket)
 	}
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 // discard removes a body whose invocation is over, also when its client is gone.
@@ -147,7 +148,7 @@ func addRules(ctx context.Context, client *s3.Client, bucket string) error {
 	current, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket})
 	var api smithy.APIError
 	if err != nil && !(errors.As(err, &api) && api.ErrorCode() == "NoSuchLifecycleConfiguration") {
-		return awsError("read lifecycle of bucket "+bucket, err)
+		return awserr.Wrap("read lifecycle of bucket "+bucket, err)
 	}
 	var rules []s3types.LifecycleRule
 	if err == nil {
@@ -171,7 +172,7 @@ func addRules(ctx context.Context, client *s3.Client, bucket string) error {
 	_, err = client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
 		Bucket: &bucket, LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: rules},
 	})
-	return awsError("set lifecycle of bucket "+bucket, err)
+	return awserr.Wrap("set lifecycle of bucket "+bucket, err)
 }
 
 // expires tells whether a rule removes what lies below prefix.

@@ -15,6 +15,8 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // partition is the part of AWS that a function is in: aws, aws-cn, aws-us-gov.
@@ -38,7 +40,7 @@ func notifications(ctx context.Context, at attachment, bucket string, unchecked 
 	doing := "notify of bucket " + bucket
 	has, err := at.account.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 	if err != nil {
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	functions := change(has.LambdaFunctionConfigurations)
 	if len(functions) == len(has.LambdaFunctionConfigurations) {
@@ -50,7 +52,7 @@ func notifications(ctx context.Context, at attachment, bucket string, unchecked 
 			QueueConfigurations:          has.QueueConfigurations, TopicConfigurations: has.TopicConfigurations, EventBridgeConfiguration: has.EventBridgeConfiguration,
 		},
 	})
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 func connectBucket(ctx context.Context, at attachment, t trigger, sid string) error {
@@ -88,7 +90,7 @@ func disconnectBucket(ctx context.Context, at attachment, sid, source string) er
 	err := notifications(ctx, at, bucket, true, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
 		return slices.DeleteFunc(slices.Clone(list), named(sid))
 	})
-	if codeOf(err) == "NoSuchBucket" {
+	if awserr.Code(err) == "NoSuchBucket" {
 		return nil
 	}
 	return err
@@ -119,13 +121,13 @@ func connectTopic(ctx context.Context, at attachment, t trigger, _ string) error
 		return err
 	}
 	err := subscribe()
-	if codeOf(err) == "InvalidParameter" && strings.Contains(err.Error(), "already exists with different attributes") {
+	if awserr.Code(err) == "InvalidParameter" && strings.Contains(err.Error(), "already exists with different attributes") {
 		if err := disconnectTopic(ctx, at, "", t.source); err != nil {
 			return err
 		}
 		err = subscribe()
 	}
-	return awsError("subscribe to "+t.source, err)
+	return awserr.Wrap("subscribe to "+t.source, err)
 }
 
 // subscribed tells whether there may be a subscription to the topic with other
@@ -147,14 +149,14 @@ func disconnectTopic(ctx context.Context, at attachment, _, source string) error
 			return nil
 		}
 		if err != nil {
-			return awsError("list subscriptions of "+source, err)
+			return awserr.Wrap("list subscriptions of "+source, err)
 		}
 		for _, s := range page.Subscriptions {
 			if aws.ToString(s.Endpoint) != at.alias() {
 				continue
 			}
 			if _, err := at.account.sns.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: s.SubscriptionArn}); err != nil {
-				return awsError("unsubscribe from "+source, err)
+				return awserr.Wrap("unsubscribe from "+source, err)
 			}
 		}
 	}
@@ -183,7 +185,7 @@ const scheduled = `{"version":"2.0","routeKey":"$default","rawPath":"/","rawQuer
 func connectRule(ctx context.Context, at attachment, t trigger, sid string) error {
 	doing := "schedule " + t.source
 	if at.unchanged(t) {
-		if err := aim(ctx, at, doing, sid); codeOf(err) != "ResourceNotFoundException" {
+		if err := aim(ctx, at, doing, sid); awserr.Code(err) != "ResourceNotFoundException" {
 			return err
 		}
 	}
@@ -191,7 +193,7 @@ func connectRule(ctx context.Context, at attachment, t trigger, sid string) erro
 		Name: &sid, ScheduleExpression: &t.source, State: eventtypes.RuleStateEnabled, Description: aws.String("invokes function " + at.name.String() + " of faas-lambda"),
 	})
 	if err != nil {
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	return aim(ctx, at, doing, sid)
 }
@@ -202,7 +204,7 @@ func aim(ctx context.Context, at attachment, doing, sid string) error {
 	if err == nil && out.FailedEntryCount > 0 && len(out.FailedEntries) > 0 {
 		return fmt.Errorf("%s: %s (%s)", doing, aws.ToString(out.FailedEntries[0].ErrorMessage), aws.ToString(out.FailedEntries[0].ErrorCode))
 	}
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 // ruleTarget is the id of a rule's one target.
@@ -220,5 +222,5 @@ func disconnectRule(ctx context.Context, at attachment, sid, _ string) error {
 	if errors.As(err, &gone) {
 		return nil
 	}
-	return awsError("remove rule "+sid, err)
+	return awserr.Wrap("remove rule "+sid, err)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // found is a function as AWS has it: one of ours, or one that is adopted.
@@ -62,7 +63,7 @@ func (b *Backend) get(ctx context.Context, name backend.Name) (*found, error) {
 		return nil, backend.NotFound(name)
 	}
 	if err != nil {
-		return nil, awsError("read function "+name.String(), err)
+		return nil, awserr.Wrap("read function "+name.String(), err)
 	}
 	return b.found(ctx, a, name, out)
 }
@@ -166,7 +167,7 @@ func (b *Backend) resolve(ctx context.Context, f *found) error {
 	}
 	out, err := f.account.read(ctx, f.function(), liveAlias)
 	if err != nil {
-		return awsError("read what serves function "+f.name.String(), err)
+		return awserr.Wrap("read what serves function "+f.name.String(), err)
 	}
 	f.serving = out.Configuration
 	if digest := markOf(*out.Configuration).digest; digest != "" {

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // documents remembers documents by what their tags say of them, which changes
@@ -92,7 +94,7 @@ func (a *account) writeDocument(ctx context.Context, function string, d document
 	}
 	_, err = a.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String(recordKey(function, hash)), Body: strings.NewReader(text)})
 	if err != nil {
-		return d, nil, awsError("record function "+d.Service, err)
+		return d, nil, awserr.Wrap("record function "+d.Service, err)
 	}
 	tags := d.names()
 	tags[tagRecord] = "2:s3:" + hash
@@ -113,7 +115,7 @@ func (a *account) fetchDocument(ctx context.Context, function, hash string) (doc
 		return document{}, fmt.Errorf("%w: %s in bucket %s is gone", errRecord, recordKey(function, hash), bucket)
 	}
 	if err != nil {
-		return document{}, awsError("read record of function "+function, err)
+		return document{}, awserr.Wrap("read record of function "+function, err)
 	}
 	text, err := io.ReadAll(io.LimitReader(out.Body, maxJSON))
 	if err := errors.Join(err, out.Body.Close()); err != nil {
@@ -137,14 +139,14 @@ func (a *account) sweepRecords(ctx context.Context, function string, keep map[st
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return awsError("list records of function "+function, err)
+			return awserr.Wrap("list records of function "+function, err)
 		}
 		for _, object := range page.Contents {
 			if aws.ToString(object.Key) == recordKey(function, hash) {
 				continue
 			}
 			if _, err := a.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: object.Key}); err != nil {
-				return awsError("remove record of function "+function, err)
+				return awserr.Wrap("remove record of function "+function, err)
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/layers/push"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
@@ -80,7 +81,7 @@ func (a *account) repository(ctx context.Context, name string) (registry, error)
 	}
 	out, err := a.ecr.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	if err != nil {
-		return registry{}, awsError("ask for a token for ECR", err)
+		return registry{}, awserr.Wrap("ask for a token for ECR", err)
 	}
 	if len(out.AuthorizationData) == 0 {
 		return registry{}, errors.New("ask for a token for ECR: AWS answered without one")
@@ -103,7 +104,7 @@ func (a *account) ensureRepository(ctx context.Context, name string) (uri string
 	case err == nil:
 		return "", errors.New(doing + ": AWS answered without it")
 	case !errors.As(err, &missing):
-		return "", awsError(doing, err)
+		return "", awserr.Wrap(doing, err)
 	}
 	made, err := a.ecr.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name})
 	var meanwhile *ecrtypes.RepositoryAlreadyExistsException
@@ -111,17 +112,17 @@ func (a *account) ensureRepository(ctx context.Context, name string) (uri string
 		return a.ensureRepository(ctx, name)
 	}
 	if err != nil {
-		return "", awsError("make ECR repository "+name, err)
+		return "", awserr.Wrap("make ECR repository "+name, err)
 	}
 	if _, err := a.ecr.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RepositoryName: &name, LifecyclePolicyText: aws.String(untaggedPolicy)}); err != nil {
-		return "", awsError("set lifecycle policy of ECR repository "+name, err)
+		return "", awserr.Wrap("set lifecycle policy of ECR repository "+name, err)
 	}
 	policy, err := a.pullPolicy(ctx)
 	if err != nil {
 		return "", err
 	}
 	if _, err := a.ecr.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: &name, PolicyText: &policy}); err != nil {
-		return "", awsError("set policy of ECR repository "+name, err)
+		return "", awserr.Wrap("set policy of ECR repository "+name, err)
 	}
 	return aws.ToString(made.Repository.RepositoryUri), nil
 }

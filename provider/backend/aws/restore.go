@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // restore makes $LATEST like the version that serves.
@@ -35,8 +37,8 @@ func (b *Backend) restore(ctx context.Context, f *found, digest string) error {
 	}
 	if _, err := f.account.lambda.UpdateFunctionConfiguration(ctx, in); err != nil {
 		out, lookErr := f.account.read(ctx, f.function(), "")
-		if !repeated[codeOf(err)] || lookErr != nil || markOf(*out.Configuration) != markOf(serving) {
-			return awsError("restore function "+f.name.String(), err)
+		if !repeated[awserr.Code(err)] || lookErr != nil || markOf(*out.Configuration) != markOf(serving) {
+			return awserr.Wrap("restore function "+f.name.String(), err)
 		}
 	}
 	_, err = b.ready(ctx, f.account, f.function(), "")
@@ -62,7 +64,7 @@ func (b *Backend) publishFirst(ctx context.Context, f *found) error {
 			FunctionName: f.config.FunctionName, RevisionId: f.config.RevisionId, Description: m.description(r.Deployed.Image), Environment: env,
 		})
 		if err != nil {
-			return awsError("publish function "+f.name.String(), err)
+			return awserr.Wrap("publish function "+f.name.String(), err)
 		}
 	}
 	if _, err := b.ready(ctx, f.account, f.function(), ""); err != nil {
@@ -70,11 +72,11 @@ func (b *Backend) publishFirst(ctx context.Context, f *found) error {
 	}
 	out, err := f.account.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: f.config.FunctionName})
 	if err != nil {
-		return awsError("publish function "+f.name.String(), err)
+		return awserr.Wrap("publish function "+f.name.String(), err)
 	}
 	_, err = f.account.lambda.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: f.config.FunctionName, Name: aws.String(liveAlias), FunctionVersion: out.Version})
-	if err != nil && !repeated[codeOf(err)] {
-		return awsError("publish function "+f.name.String(), err)
+	if err != nil && !repeated[awserr.Code(err)] {
+		return awserr.Wrap("publish function "+f.name.String(), err)
 	}
 	doc := f.doc
 	doc.first, doc.Replicas, doc.Current = false, 0, digest

@@ -15,6 +15,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // ManagedRole in the place of a role's ARN means a role of each function's own,
@@ -109,7 +110,7 @@ func (r *functionRole) read(ctx context.Context) (*iamtypes.Role, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, awsError(r.doing("read"), err)
+		return nil, awserr.Wrap(r.doing("read"), err)
 	}
 	tags := roleTags(out.Role.Tags)
 	if tags[tagService] != r.name.Function || tags[tagNamespace] != r.name.Namespace {
@@ -120,7 +121,7 @@ func (r *functionRole) read(ctx context.Context) (*iamtypes.Role, error) {
 
 // isGone tells that there is no such role or policy.
 func isGone(err error) bool {
-	return codeOf(err) == "NoSuchEntity" || codeOf(err) == "NoSuchEntityException"
+	return awserr.Code(err) == "NoSuchEntity" || awserr.Code(err) == "NoSuchEntityException"
 }
 
 // Tags of a managed role beside tagService and tagNamespace.
@@ -149,14 +150,14 @@ func (r *functionRole) create(ctx context.Context) error {
 		in.Tags = append(in.Tags, iamtypes.Tag{Key: aws.String(key), Value: aws.String(value)})
 	}
 	_, err = r.account.iam.CreateRole(ctx, in)
-	if codeOf(err) == "EntityAlreadyExists" { // of an attempt whose answer was lost, or by another provider
+	if awserr.Code(err) == "EntityAlreadyExists" { // of an attempt whose answer was lost, or by another provider
 		is, readErr := r.read(ctx)
 		if readErr == nil && is != nil {
 			return r.mend(ctx, is)
 		}
-		return errors.Join(awsError(r.doing("create"), err), readErr)
+		return errors.Join(awserr.Wrap(r.doing("create"), err), readErr)
 	}
-	return awsError(r.doing("create"), err)
+	return awserr.Wrap(r.doing("create"), err)
 }
 
 // mend brings who may take the role, and what bounds it, to what they should be.
@@ -170,7 +171,7 @@ func (r *functionRole) mend(ctx context.Context, is *iamtypes.Role) error {
 			_, err = r.account.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &r.id, PolicyDocument: aws.String(string(text))})
 		}
 		if err != nil {
-			return awsError(r.doing("change"), err)
+			return awserr.Wrap(r.doing("change"), err)
 		}
 	}
 	bound := ""
@@ -185,7 +186,7 @@ func (r *functionRole) mend(ctx context.Context, is *iamtypes.Role) error {
 	default:
 		_, err = r.account.iam.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &r.id, PermissionsBoundary: &r.boundary})
 	}
-	return awsError(r.doing("set boundary of"), err)
+	return awserr.Wrap(r.doing("set boundary of"), err)
 }
 
 // roleSettling is how long IAM may take to show a role or its policy to Lambda:
@@ -221,7 +222,7 @@ func roleUnsettled(err error) bool {
 	if errors.As(err, &failed) {
 		return strings.Contains(failed.Message, "AccessDenied")
 	}
-	return isGone(err) || codeOf(err) == "InvalidParameterValueException" &&
+	return isGone(err) || awserr.Code(err) == "InvalidParameterValueException" &&
 		(strings.Contains(err.Error(), "cannot be assumed by Lambda") || strings.Contains(err.Error(), "execution role does not have permissions"))
 }
 

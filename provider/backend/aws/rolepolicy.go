@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // policy is what a deployment in the role may do.
@@ -62,7 +64,7 @@ func canonical(value any) any {
 func (r *functionRole) allow(ctx context.Context, policy Policy) error {
 	out, err := r.account.iam.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &r.id, PolicyName: aws.String(rolePolicy)})
 	if err != nil && !isGone(err) {
-		return awsError(r.doing("read policy of"), err)
+		return awserr.Wrap(r.doing("read policy of"), err)
 	}
 	if err == nil && samePolicy(aws.ToString(out.PolicyDocument), policy) {
 		return nil
@@ -71,7 +73,7 @@ func (r *functionRole) allow(ctx context.Context, policy Policy) error {
 	if err == nil {
 		_, err = r.account.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &r.id, PolicyName: aws.String(rolePolicy), PolicyDocument: aws.String(string(text))})
 	}
-	return awsError(r.doing("set policy of"), err)
+	return awserr.Wrap(r.doing("set policy of"), err)
 }
 
 // forbid leaves the role without permissions: what serves is in another role, and
@@ -81,5 +83,5 @@ func (r *functionRole) forbid(ctx context.Context) error {
 	if isGone(err) {
 		return nil
 	}
-	return awsError(r.doing("remove policy of"), err)
+	return awserr.Wrap(r.doing("remove policy of"), err)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // remove removes the role with all that anybody attached to it. One that the
@@ -22,7 +23,7 @@ func (r *functionRole) remove(ctx context.Context) error {
 	}
 	if err == nil {
 		_, err = r.account.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &r.id})
-		err = awsError(r.doing("remove"), unlessGone(err))
+		err = awserr.Wrap(r.doing("remove"), unlessGone(err))
 	}
 	if err != nil {
 		r.account.roles.again(0)
@@ -36,12 +37,12 @@ func (r *functionRole) strip(ctx context.Context) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return awsError(r.doing("list policies of"), unlessGone(err))
+			return awserr.Wrap(r.doing("list policies of"), unlessGone(err))
 		}
 		for _, policy := range page.PolicyNames {
 			_, err := r.account.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &r.id, PolicyName: &policy})
 			if unlessGone(err) != nil {
-				return awsError(r.doing("remove policy of"), err)
+				return awserr.Wrap(r.doing("remove policy of"), err)
 			}
 		}
 	}
@@ -54,12 +55,12 @@ func (r *functionRole) detach(ctx context.Context) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return awsError(r.doing("list policies of"), unlessGone(err))
+			return awserr.Wrap(r.doing("list policies of"), unlessGone(err))
 		}
 		for _, policy := range page.AttachedPolicies {
 			_, err := r.account.iam.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &r.id, PolicyArn: policy.PolicyArn})
 			if unlessGone(err) != nil {
-				return awsError(r.doing("detach policy of"), err)
+				return awserr.Wrap(r.doing("detach policy of"), err)
 			}
 		}
 	}

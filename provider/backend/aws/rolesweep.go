@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // A provider that ends between making a role and the function that runs as it, or
@@ -73,7 +74,7 @@ func (b *Backend) sweepRoles(ctx context.Context, a *account) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			b.log.Warn("look for roles that were left", "error", awsError("list roles", err))
+			b.log.Warn("look for roles that were left", "error", awserr.Wrap("list roles", err))
 			return
 		}
 		at := serverTime(page.ResultMetadata)
@@ -98,7 +99,7 @@ func (b *Backend) sweepRoles(ctx context.Context, a *account) {
 func (b *Backend) sweepRole(ctx context.Context, a *account, id string) error {
 	out, err := a.iam.ListRoleTags(ctx, &iam.ListRoleTagsInput{RoleName: &id})
 	if unlessGone(err) != nil {
-		return awsError("read tags of role "+id, err)
+		return awserr.Wrap("read tags of role "+id, err)
 	}
 	if err != nil {
 		return nil

@@ -9,6 +9,7 @@ import (
 	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // secretsManager keeps secrets in AWS Secrets Manager.
@@ -38,7 +39,7 @@ func (s *secretsManager) names(ctx context.Context, namespace string) ([]string,
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, awsError("list secrets of namespace "+namespace, err)
+			return nil, awserr.Wrap("list secrets of namespace "+namespace, err)
 		}
 		for _, entry := range page.SecretList {
 			tags := secretTags(entry.Tags)
@@ -81,7 +82,7 @@ func (s *secretsManager) look(ctx context.Context, doing string, k secretKey) (s
 	case errorCode(err) == "ResourceNotFoundException":
 		return secretAbsent, "", nil
 	case err != nil:
-		return secretAbsent, "", awsError(doing, err)
+		return secretAbsent, "", awserr.Wrap(doing, err)
 	}
 	if tags := secretTags(out.Tags); tags[tagSecret] != k.name || tags[tagNamespace] != k.namespace {
 		return secretThere, "", k.foreign("secret " + k.id() + " of AWS Secrets Manager")
@@ -133,9 +134,9 @@ func (s *secretsManager) create(ctx context.Context, k secretKey, value []byte) 
 	// A name whose secret is scheduled for deletion is an invalid request.
 	case "ResourceExistsException", "InvalidRequestException":
 	case "LimitExceededException":
-		return backend.As(backend.ErrInvalid, awsError(doing, err))
+		return backend.As(backend.ErrInvalid, awserr.Wrap(doing, err))
 	default:
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	state, problem := s.state(ctx, doing, k)
 	switch {
@@ -144,17 +145,17 @@ func (s *secretsManager) create(ctx context.Context, k secretKey, value []byte) 
 	case state == secretThere:
 		return k.exists()
 	case state == secretAbsent:
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	if _, err := s.client.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: aws.String(k.id())}); err != nil {
-		return awsError(doing, err)
+		return awserr.Wrap(doing, err)
 	}
 	return s.put(ctx, doing, k, text, binary)
 }
 
 func (s *secretsManager) put(ctx context.Context, doing string, k secretKey, text *string, binary []byte) error {
 	_, err := s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(k.id()), SecretString: text, SecretBinary: binary})
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }
 
 func (s *secretsManager) update(ctx context.Context, k secretKey, value []byte) error {
@@ -181,5 +182,5 @@ func (s *secretsManager) remove(ctx context.Context, k secretKey) error {
 		return k.missing()
 	}
 	_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String(k.id()), RecoveryWindowInDays: aws.Int64(recoveryDays)})
-	return awsError(doing, err)
+	return awserr.Wrap(doing, err)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // Any provider may end in the middle of a change. What it left says by itself
@@ -101,7 +102,7 @@ func (b *Backend) settleDeployment(ctx context.Context, f *found) error {
 	}
 	out, err := f.account.read(ctx, f.function(), aws.ToString(alias.FunctionVersion))
 	if err != nil {
-		return awsError("read version "+aws.ToString(alias.FunctionVersion)+" of function "+f.name.String(), err)
+		return awserr.Wrap("read version "+aws.ToString(alias.FunctionVersion)+" of function "+f.name.String(), err)
 	}
 	digest := markOf(*out.Configuration).digest
 	if _, err := f.doc.record(digest); err != nil || digest == f.doc.Current {

@@ -15,6 +15,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
@@ -71,7 +72,7 @@ func (b *Backend) shipZip(ctx context.Context, a *account, pkg packaging.Package
 	switch {
 	case err == nil && aws.ToInt64(there.ContentLength) == pkg.Summary.Zipped && time.Since(aws.ToTime(there.LastModified)) < codeFresh:
 		return bucket, key, nil
-	case err != nil && !httpStatus(err, http.StatusNotFound) && !httpStatus(err, http.StatusForbidden): // forbidden is every missing key, to those who may not list
+	case err != nil && !awserr.Status(err, http.StatusNotFound) && !awserr.Status(err, http.StatusForbidden): // forbidden is every missing key, to those who may not list
 		return "", "", storeError("find "+key+" in bucket "+bucket, bucket, err)
 	}
 	file, err := pkg.Open()

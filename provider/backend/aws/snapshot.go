@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	tagtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // snapshot is all functions of an account.
@@ -47,7 +49,7 @@ func (s *snapshot) readConfigs(ctx context.Context, a *account) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return awsError("list functions", err)
+			return awserr.Wrap("list functions", err)
 		}
 		if s.calls++; s.at.IsZero() {
 			s.at = serverTime(page.ResultMetadata)
@@ -69,14 +71,14 @@ func (a *account) indexedTags(ctx context.Context, log *slog.Logger) (map[string
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			calls++
-			if noIndex[codeOf(err)] {
+			if noIndex[awserr.Code(err)] {
 				a.unindexed.Do(func() {
 					log.Warn("functions' tags are read one by one, which takes a call each: allow tag:GetResources", "error", err)
 				})
 				return nil, calls, nil
 			}
 			if err != nil {
-				return nil, calls, awsError("list tags of functions", err)
+				return nil, calls, awserr.Wrap("list tags of functions", err)
 			}
 			for _, resource := range page.ResourceTagMappingList {
 				of := make(map[string]string, len(resource.Tags))
@@ -113,7 +115,7 @@ func (a *account) readTags(ctx context.Context, configs []lambdatypes.FunctionCo
 				return nil // deleted meanwhile, so without tags and not ours
 			}
 			if err != nil {
-				return awsError("read tags of function "+aws.ToString(config.FunctionName), err)
+				return awserr.Wrap("read tags of function "+aws.ToString(config.FunctionName), err)
 			}
 			all[i] = out.Tags
 			return nil

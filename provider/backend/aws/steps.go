@@ -13,6 +13,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // create makes a function that does not exist.
@@ -38,7 +39,7 @@ func (c *change) create(ctx context.Context) error {
 	err = c.asRole(ctx, func(ctx context.Context) error {
 		_, err := c.account.lambda.CreateFunction(ctx, in)
 		if err != nil && !c.claimed(ctx, err) {
-			return awsError(doing, err)
+			return awserr.Wrap(doing, err)
 		}
 		return nil
 	})
@@ -64,7 +65,7 @@ func (c *change) marked(in *lambda.UpdateFunctionConfigurationInput) *lambda.Upd
 // claimed tells whether an error is that of a repeated request whose first
 // attempt was done and its answer lost: then the function bears our mark.
 func (c *change) claimed(ctx context.Context, err error) bool {
-	if !repeated[codeOf(err)] {
+	if !repeated[awserr.Code(err)] {
 		return false
 	}
 	out, err := c.account.read(ctx, c.plan.function, "")
@@ -145,7 +146,7 @@ func (c *change) upload(ctx context.Context) error {
 	}
 	_, err := c.account.lambda.UpdateFunctionCode(ctx, in)
 	if err != nil && !c.uploaded(ctx, err) {
-		return c.lost(awsError("update code of function "+c.plan.name.String(), err))
+		return c.lost(awserr.Wrap("update code of function "+c.plan.name.String(), err))
 	}
 	return c.settle(ctx, "")
 }
@@ -171,10 +172,10 @@ func (c *change) publish(ctx context.Context) error {
 			return listErr
 		}
 		if c.version = versions.of(c.mark); c.version == "" {
-			return c.lost(awsError("publish function "+c.plan.name.String(), err))
+			return c.lost(awserr.Wrap("publish function "+c.plan.name.String(), err))
 		}
 	default:
-		return c.lost(awsError("publish function "+c.plan.name.String(), err))
+		return c.lost(awserr.Wrap("publish function "+c.plan.name.String(), err))
 	}
 	if err := c.settle(ctx, c.version); err != nil {
 		return err
@@ -192,7 +193,7 @@ func (c *change) manageRuntime(ctx context.Context) error {
 		in.UpdateRuntimeOn, in.RuntimeVersionArn = lambdatypes.UpdateRuntimeOnManual, &c.plan.runtimeUpdates
 	}
 	_, err := c.account.lambda.PutRuntimeManagementConfig(ctx, in)
-	return awsError("manage the runtime of function "+c.plan.name.String(), err)
+	return awserr.Wrap("manage the runtime of function "+c.plan.name.String(), err)
 }
 
 // name gives the first version of a function the name that invocations use.
@@ -204,11 +205,11 @@ func (c *change) name(ctx context.Context) error {
 // recorded that they do, but other tools can move or remove the alias.
 func (c *change) serves(ctx context.Context) (bool, error) {
 	out, err := c.account.read(ctx, c.plan.function, liveAlias)
-	if codeOf(err) == "ResourceNotFoundException" {
+	if awserr.Code(err) == "ResourceNotFoundException" {
 		return false, nil
 	}
 	if err != nil {
-		return false, awsError("read what serves function "+c.plan.name.String(), err)
+		return false, awserr.Wrap("read what serves function "+c.plan.name.String(), err)
 	}
 	return markOf(*out.Configuration).digest == c.digest, nil
 }

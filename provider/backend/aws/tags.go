@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // writeTags records a document and more in a function's tags, and removes those
@@ -25,7 +26,7 @@ func (b *Backend) writeTags(ctx context.Context, a *account, f tagged, doc docum
 	if len(gone) > 0 {
 		_, err := a.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: &f.arn, TagKeys: gone})
 		if err != nil {
-			return doc, nil, awsError("record function "+f.function, err)
+			return doc, nil, awserr.Wrap("record function "+f.function, err)
 		}
 	}
 	now := maps.Clone(want)
@@ -54,7 +55,7 @@ func (b *Backend) retag(ctx context.Context, a *account, f tagged, changed map[s
 		return nil
 	}
 	_, err := a.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &f.arn, Tags: changed})
-	return awsError("record function "+f.function, err)
+	return awserr.Wrap("record function "+f.function, err)
 }
 
 // busy are the functions that this process is changing.

@@ -13,6 +13,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // alias is the ARN that triggers invoke: of what serves.
@@ -33,7 +34,7 @@ func (b *Backend) setTriggers(ctx context.Context, at attachment) error {
 // refusedTrigger gives an error its kind: a source that is not there is a bad
 // annotation, and must not look like a function that is not there.
 func refusedTrigger(err error) error {
-	switch codeOf(err) {
+	switch awserr.Code(err) {
 	case "NoSuchBucket", "InvalidArgument", "InvalidParameter", "NotFound", "ResourceNotFoundException":
 		return backend.Errorf(backend.ErrInvalid, "%v", err)
 	}
@@ -96,7 +97,7 @@ func (at attachment) permissions(ctx context.Context) (map[string]statement, err
 		return nil, nil
 	}
 	if err != nil {
-		return nil, awsError("read policy", err)
+		return nil, awserr.Wrap("read policy", err)
 	}
 	return parsePolicy(aws.ToString(out.Policy))
 }
@@ -137,10 +138,10 @@ func (at attachment) allow(ctx context.Context, t trigger, sid string) error {
 
 func (at attachment) permit(ctx context.Context, in *lambda.AddPermissionInput) error {
 	_, err := at.account.lambda.AddPermission(ctx, in)
-	if codeOf(err) == "ResourceConflictException" { // the statement is there: of an attempt whose answer was lost
+	if awserr.Code(err) == "ResourceConflictException" { // the statement is there: of an attempt whose answer was lost
 		return nil
 	}
-	return awsError("permit "+aws.ToString(in.Principal)+" to invoke", err)
+	return awserr.Wrap("permit "+aws.ToString(in.Principal)+" to invoke", err)
 }
 
 func (at attachment) forbid(ctx context.Context, sid string) error {
@@ -149,7 +150,7 @@ func (at attachment) forbid(ctx context.Context, sid string) error {
 	if errors.As(err, &gone) {
 		return nil
 	}
-	return awsError("remove permission "+sid, err)
+	return awserr.Wrap("remove permission "+sid, err)
 }
 
 // pusher is a service that invokes functions by itself, and needs a permission

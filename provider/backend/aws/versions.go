@@ -12,6 +12,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // versionList is the published versions of a function, the latest first.
@@ -24,7 +25,7 @@ func (b *Backend) versions(ctx context.Context, a *account, function string) (ve
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, awsError("list versions of function "+function, err)
+			return nil, awserr.Wrap("list versions of function "+function, err)
 		}
 		for _, v := range page.Versions {
 			if aws.ToString(v.Version) != "$LATEST" {
@@ -77,8 +78,8 @@ func (b *Backend) prune(ctx context.Context, a *account, function string, doc do
 			continue
 		}
 		_, err := a.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &function, Qualifier: v.Version})
-		if err != nil && codeOf(err) != "ResourceConflictException" && codeOf(err) != "ResourceNotFoundException" { // an alias uses it, or it is gone
-			return awsError("remove version "+aws.ToString(v.Version)+" of function "+function, err)
+		if err != nil && awserr.Code(err) != "ResourceConflictException" && awserr.Code(err) != "ResourceNotFoundException" { // an alias uses it, or it is gone
+			return awserr.Wrap("remove version "+aws.ToString(v.Version)+" of function "+function, err)
 		}
 	}
 	return nil
@@ -87,7 +88,7 @@ func (b *Backend) prune(ctx context.Context, a *account, function string, doc do
 // alias returns the alias that invocations use; ErrNotFound when there is none.
 func (b *Backend) alias(ctx context.Context, a *account, function string) (*lambda.GetAliasOutput, error) {
 	alias, err := a.lambda.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &function, Name: aws.String(liveAlias)})
-	return alias, awsError("read what serves function "+function, err)
+	return alias, awserr.Wrap("read what serves function "+function, err)
 }
 
 // nameVersion lets a version of a function serve of which none does.
@@ -96,12 +97,12 @@ func (b *Backend) nameVersion(ctx context.Context, a *account, name backend.Name
 	if err == nil {
 		return nil
 	}
-	if repeated[codeOf(err)] { // the first attempt may have been done
+	if repeated[awserr.Code(err)] { // the first attempt may have been done
 		if alias, lookErr := b.alias(ctx, a, function); lookErr == nil && aws.ToString(alias.FunctionVersion) == version {
 			return nil
 		}
 	}
-	return awsError("let version "+version+" of function "+name.String()+" serve", err)
+	return awserr.Wrap("let version "+version+" of function "+name.String()+" serve", err)
 }
 
 // point lets a version serve. When somebody else moved the alias since it was
@@ -115,12 +116,12 @@ func (b *Backend) point(ctx context.Context, a *account, name backend.Name, func
 	if err == nil {
 		return nil
 	}
-	if repeated[codeOf(err)] { // the first attempt may have been done
+	if repeated[awserr.Code(err)] { // the first attempt may have been done
 		if now, lookErr := b.alias(ctx, a, function); lookErr == nil && aws.ToString(now.FunctionVersion) == version {
 			return nil
 		}
 	}
-	return awsError("let version "+version+" of function "+name.String()+" serve", err)
+	return awserr.Wrap("let version "+version+" of function "+name.String()+" serve", err)
 }
 
 // errNotReady is the kind of a function that Lambda could not make ready.
@@ -136,7 +137,7 @@ func (b *Backend) ready(ctx context.Context, a *account, function, qualifier str
 	for wait := 10 * time.Millisecond; ; wait = min(wait*3/2, time.Second) {
 		out, err := a.read(ctx, function, qualifier)
 		if err != nil {
-			return nil, awsError(doing, err)
+			return nil, awserr.Wrap(doing, err)
 		}
 		c := out.Configuration
 		switch {
@@ -148,7 +149,7 @@ func (b *Backend) ready(ctx context.Context, a *account, function, qualifier str
 			return out, nil
 		}
 		if err := pause(ctx, wait); err != nil {
-			return nil, awsError(doing, err)
+			return nil, awserr.Wrap(doing, err)
 		}
 	}
 }

@@ -1,12 +1,17 @@
-package aws
+// Package awserr says what errors of AWS mean to the callers of a backend: it
+// gives those of the SDK one of the kinds of package backend and a short text. It
+// calls nothing.
+package awserr
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -50,9 +55,15 @@ var kinds = map[string]error{
 	"SubnetIPAddressLimitReachedException": backend.ErrUnavailable,
 }
 
-// awsError gives an error of the SDK its kind. The text keeps AWS's own words,
-// code and request id, after what was being done.
-func awsError(doing string, err error) error {
+// Kind returns what AWS's code means: one of backend's errors, or nil when it says
+// nothing to a caller.
+func Kind(code string) error { return kinds[code] }
+
+// Wrap gives an error of the SDK its kind; nil stays nil. The text keeps AWS's own
+// words, code and request id, after what was being done. A throttled call is a
+// *backend.Throttled with the time that AWS asked for, and an error without an
+// answer is backend.ErrUnreachable where no connection was made.
+func Wrap(doing string, err error) error {
 	var api smithy.APIError
 	var unsent *smithyhttp.RequestSendError // of the SDK: no answer came
 	switch {
@@ -63,7 +74,7 @@ func awsError(doing string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return backend.Errorf(backend.ErrTimeout, "%s: %w", doing, err)
 	case !errors.As(err, &api):
-		if notSent(err).Bool() {
+		if NotSent(err) {
 			return backend.Errorf(backend.ErrUnreachable, "%s: reach AWS: %w", doing, err)
 		}
 		if errors.As(err, &unsent) {
@@ -97,8 +108,8 @@ type refusedError struct {
 func (e refusedError) Error() string { return e.text }
 func (e refusedError) Unwrap() error { return e.api }
 
-// codeOf returns AWS's code for an error; empty when it is not AWS's.
-func codeOf(err error) string {
+// Code returns AWS's code for an error; empty when it is not AWS's.
+func Code(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode()
@@ -107,9 +118,9 @@ func codeOf(err error) string {
 }
 
 func throttledFor(err error) time.Duration {
-	var refused *refusal
-	if errors.As(err, &refused) {
-		return refused.after
+	var asked interface{ RetryAfter() time.Duration }
+	if errors.As(err, &asked) {
+		return asked.RetryAfter()
 	}
 	var throttled *types.TooManyRequestsException
 	if errors.As(err, &throttled) && throttled.RetryAfterSeconds != nil {
@@ -118,4 +129,16 @@ func throttledFor(err error) time.Duration {
 		}
 	}
 	return 0
+}
+
+// Status tells whether AWS answered with that HTTP status.
+func Status(err error, status int) bool {
+	var answer *awshttp.ResponseError
+	return errors.As(err, &answer) && answer.HTTPStatusCode() == status
+}
+
+// NotSent tells whether err is that of a connection that was never made.
+func NotSent(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial"
 }
