@@ -2,7 +2,6 @@ package integration
 
 import (
 	"bytes"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // TestBadDeployments deploys what cannot work. Each is a clear error with its
@@ -35,7 +35,7 @@ func TestBadDeployments(t *testing.T) {
 		says       []string
 	}{
 		"unknown image":                {types.FunctionDeployment{Image: shared.registry.Addr + "/functions/missing:1"}, 400, []string{"functions/missing"}},
-		"unreachable registry":         {types.FunctionDeployment{Image: closedAddress(t) + "/functions/web:1"}, 503, []string{"connection refused"}},
+		"unreachable registry":         {types.FunctionDeployment{Image: watchdogtest.FreeAddr(t) + "/functions/web:1"}, 503, []string{"connection refused"}},
 		"wrong digest":                 {types.FunctionDeployment{Image: strings.TrimSuffix(good, ":1") + "@sha256:" + strings.Repeat("0", 64)}, 400, []string{"sha256:0000"}},
 		"no reference":                 {types.FunctionDeployment{Image: "not a reference!"}, 400, []string{"not a reference!"}},
 		"no image":                     {types.FunctionDeployment{}, 400, []string{"image"}},
@@ -168,15 +168,4 @@ func platform(t *testing.T, img v1.Image, os, arch string) v1.Image {
 		t.Fatal(err)
 	}
 	return img
-}
-
-// closedAddress is a loopback address where nothing listens.
-func closedAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }

@@ -18,7 +18,8 @@ var mayImport = []struct {
 	pkg     string
 	allowed []string
 }{
-	{"watchdog/fwatchdog", []string{"watchdog", "bootstrap/..."}},
+	{"watchdog/fwatchdog", []string{"watchdog", "watchdog/watchdogtest", "bootstrap/..."}},
+	{"watchdog/watchdogtest", nil},
 	{"watchdog", nil},
 	{"bootstrap/launch", nil},
 	{"bootstrap/event", nil},
@@ -26,7 +27,7 @@ var mayImport = []struct {
 	{"bootstrap/dial", nil},
 	{"bootstrap/fetch", []string{"bootstrap/dial"}},
 	{"bootstrap/secrets", []string{"bootstrap/dial"}},
-	{"bootstrap/...", []string{"bootstrap/...", "watchdog"}},
+	{"bootstrap/...", []string{"bootstrap/...", "watchdog", "watchdog/watchdogtest"}},
 	{"layers", nil},
 	{"layers/image/policy", nil},
 	{"layers/image", []string{"layers", "layers/image/policy"}},

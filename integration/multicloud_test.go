@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // TestTheStepsOfMultiCloud runs the commands of docs/multi-cloud.md as they
@@ -90,14 +90,7 @@ func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	ports := make([]string, n)
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		if _, ports[i], err = net.SplitHostPort(l.Addr().String()); err != nil {
-			t.Fatal(err)
-		}
+		_, ports[i], _ = strings.Cut(watchdogtest.FreeAddr(t), ":")
 	}
 	return ports
 }

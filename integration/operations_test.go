@@ -19,6 +19,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // operated is a `faas-lambda up` of its own, with a collector of traces, and the
@@ -56,14 +57,7 @@ func operate(t *testing.T) operated {
 	o := operated{log: &lockedBuffer{}, traces: &collector{}}
 	server := httptest.NewServer(o.traces)
 	t.Cleanup(server.Close)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.pprof = free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	o.pprof = watchdogtest.FreeAddr(t)
 	_, port, _ := net.SplitHostPort(o.pprof)
 	for name, value := range map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL, "OTEL_BSP_SCHEDULE_DELAY": "100", "NO_PROXY": "127.0.0.1",
@@ -71,6 +65,7 @@ func operate(t *testing.T) operated {
 	} {
 		t.Setenv(name, value)
 	}
+	var err error
 	if o.Up, err = fixture.StartUp(t.Context(), filepath.Join(programs, "faas-lambda"), t.TempDir(), o.log); err != nil {
 		t.Fatalf("%v\n%s", err, o.log)
 	}

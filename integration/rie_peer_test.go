@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // TestPeerRIE runs a package's bootstrap under AWS's own runtime interface
@@ -132,7 +134,7 @@ func unpackFunction(t *testing.T) string {
 // invoke it.
 func startRIE(t *testing.T, rie, root string, env ...string) func(event string) string {
 	t.Helper()
-	addr, api := freeAddress(t), freeAddress(t)
+	addr, api := watchdogtest.FreeAddr(t), watchdogtest.FreeAddr(t)
 	log := &lockedBuffer{}
 	// In its managed-instances mode the emulator looks for bootstrap in
 	// /var/task alone, so the package is put there in a mount namespace.
@@ -175,9 +177,6 @@ func startRIE(t *testing.T, rie, root string, env ...string) func(event string) 
 		return string(body)
 	}
 }
-
-// freeAddress is a loopback address that nothing listens at.
-func freeAddress(t *testing.T) string { return closedAddress(t) }
 
 // waitForPort waits until something listens at addr.
 func waitForPort(t *testing.T, addr string) {

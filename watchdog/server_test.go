@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // asFunction is a variable with the address that this program listens on as the
@@ -55,13 +57,9 @@ func slowToEnd(addr, allow string) error {
 // TestTheRequestAfterACrashIsServed asks while the process that crashed has
 // closed its socket and is not gone yet.
 func TestTheRequestAfterACrashIsServed(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
+	addr := watchdogtest.FreeAddr(t)
 	crashed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err := errors.Join(err, free.Close()); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = crashed.Close() })

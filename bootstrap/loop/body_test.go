@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // largeBody is more than ten times what Lambda passes on in a payload.
@@ -159,7 +160,7 @@ func TestBodiesThatCannotBeHad(t *testing.T) {
 	form := gzipped(t, &pattern{n: largeBody})
 	s := store(t, form, false)
 	untrusted := store(t, form, true)
-	nobody := freeAddr(t)
+	nobody := watchdogtest.FreeAddr(t)
 	p := startHTTP(t)
 	forked := startProcess(t, built(t, ".."), "LAMBDA_TASK_ROOT="+taskRoot(t, launch.OfWatchdog, "fprocess=wc -c", "mode=serializing"))
 	const secret = "X-Amz-Signature=secret"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/lambdatest"
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // httpEvent is a function URL's event in AWS's own order of members; with
@@ -272,7 +273,7 @@ func TestForkModes(t *testing.T) {
 }
 
 func TestFailedInitializationNamesItsCause(t *testing.T) {
-	addr := freeAddr(t)
+	addr := watchdogtest.FreeAddr(t)
 	function := built(t, "./testdata/function")
 	for name, c := range map[string]struct {
 		env  []string

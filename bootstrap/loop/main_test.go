@@ -2,7 +2,6 @@ package loop_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/bootstrap/lambdatest"
 	"github.com/faas-lambda/faas-lambda/bootstrap/launch"
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 var programs struct {
@@ -50,19 +50,6 @@ func built(tb testing.TB, pkg string) string {
 	return programs.built[pkg]
 }
 
-// freeAddr returns a loopback address that nothing listens on.
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return l.Addr().String()
-}
-
 // taskRoot writes a package's launch spec with these variables.
 func taskRoot(tb testing.TB, watchdog launch.Watchdog, env ...string) string {
 	tb.Helper()
@@ -99,7 +86,7 @@ func startHTTPWith(tb testing.TB, lambda []string, env ...string) *runtimeProces
 // startHTTPLogged is startHTTPWith for a bootstrap that logs to stderr.
 func startHTTPLogged(tb testing.TB, stderr *os.File, lambda []string, env ...string) *runtimeProcess {
 	tb.Helper()
-	addr := freeAddr(tb)
+	addr := watchdogtest.FreeAddr(tb)
 	env = append([]string{"mode=http", "fprocess=" + built(tb, "./testdata/function"), "upstream_url=http://" + addr, "LISTEN=" + addr}, env...)
 	lambda = append(lambda, "LAMBDA_TASK_ROOT="+taskRoot(tb, launch.OfWatchdog, env...))
 	return startLogged(tb, stderr, built(tb, ".."), lambda...)

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // client is one keep-alive connection's worth of requests.
@@ -51,7 +53,7 @@ func round(b *testing.B, cl *http.Client, addr string, body []byte, n, c int) []
 // to the function, through ours and, when PEERS names its directory, through the
 // real of-watchdog, in turns.
 func BenchmarkHop(b *testing.B) {
-	function := freeAddrB(b)
+	function := watchdogtest.FreeAddr(b)
 	startB(b, []string{programs.function, "http", function})
 	addrs := map[string]string{"direct": function, "ours": watchdogB(b, programs.ours, function)}
 	names := []string{"direct", "ours"}
@@ -87,7 +89,7 @@ func BenchmarkHop(b *testing.B) {
 // BenchmarkFork compares a request in streaming mode with the least that a
 // server can do to start a process: net/http and os/exec and nothing else.
 func BenchmarkFork(b *testing.B) {
-	bare := freeAddrB(b)
+	bare := watchdogtest.FreeAddr(b)
 	startB(b, []string{programs.function, "forks", bare})
 	awaitB(b, bare)
 	addrs := map[string]string{"bare": bare, "ours": watchdogWith(b, programs.ours, "fprocess=/bin/cat")}
@@ -105,18 +107,6 @@ func BenchmarkFork(b *testing.B) {
 		b.ReportMetric(p50[name], name+"-p50-µs")
 	}
 	b.ReportMetric(p50["ours"]/p50["bare"], "ratio")
-}
-
-func freeAddrB(b *testing.B) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		b.Fatal(err)
-	}
-	return l.Addr().String()
 }
 
 // startB runs a command until the benchmark ends.
@@ -141,9 +131,9 @@ func watchdogB(b *testing.B, program, function string) string {
 
 func watchdogWith(b *testing.B, program string, env ...string) string {
 	b.Helper()
-	addr := freeAddrB(b)
+	addr := watchdogtest.FreeAddr(b)
 	_, port, _ := strings.Cut(addr, ":")
-	_, side, _ := strings.Cut(freeAddrB(b), ":")
+	_, side, _ := strings.Cut(watchdogtest.FreeAddr(b), ":")
 	startB(b, []string{program}, append(env, "port="+port, "metrics_port="+side, "healthcheck_interval=0", "TMPDIR="+b.TempDir())...)
 	awaitB(b, addr)
 	return addr

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // programs is what the black-box cases run: ours, built once, and the function.
@@ -80,7 +82,7 @@ type peer struct {
 // directory. $FN and $UP in env stand for the function and its address.
 func (b peer) start(t *testing.T, classic bool, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, addr: freeAddr(t), upstream: freeAddr(t), dir: t.TempDir(), exited: make(chan struct{})}
+	p := &process{t: t, addr: watchdogtest.FreeAddr(t), upstream: watchdogtest.FreeAddr(t), dir: t.TempDir(), exited: make(chan struct{})}
 	command := b.of
 	if classic {
 		command = b.classic
@@ -91,7 +93,7 @@ func (b peer) start(t *testing.T, classic bool, env ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, side, err := net.SplitHostPort(freeAddr(t))
+	_, side, err := net.SplitHostPort(watchdogtest.FreeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,18 +263,6 @@ func (p *process) status() string {
 
 // script writes an executable file of shell commands.
 func (p *process) alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
-}
 
 // script writes an executable shell script and returns its path.
 func script(t *testing.T, text string) string {
