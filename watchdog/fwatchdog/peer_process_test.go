@@ -55,6 +55,7 @@ type process struct {
 	dir      string
 	cmd      *exec.Cmd
 	exited   chan struct{}
+	theirs   bool
 
 	mu  sync.Mutex // guards log
 	log bytes.Buffer
@@ -66,10 +67,13 @@ func (p *process) Write(b []byte) (int, error) {
 	return p.log.Write(b)
 }
 
-func (p *process) logged(text string) bool {
+func (p *process) logged(text string) bool { return strings.Contains(p.said(), text) }
+
+// said is all that the watchdog has logged.
+func (p *process) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return bytes.Contains(p.log.Bytes(), []byte(text))
+	return p.log.String()
 }
 
 // peer is a watchdog program to test: ours or one of the real ones.
@@ -82,7 +86,7 @@ type peer struct {
 // directory. $FN and $UP in env stand for the function and its address.
 func (b peer) start(t *testing.T, classic bool, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, addr: watchdogtest.FreeAddr(t), upstream: watchdogtest.FreeAddr(t), dir: t.TempDir(), exited: make(chan struct{})}
+	p := &process{t: t, addr: watchdogtest.FreeAddr(t), upstream: watchdogtest.FreeAddr(t), dir: t.TempDir(), exited: make(chan struct{}), theirs: b.theirs}
 	command := b.of
 	if classic {
 		command = b.classic
@@ -117,12 +121,12 @@ func (b peer) start(t *testing.T, classic bool, env ...string) *process {
 		_ = p.cmd.Process.Signal(os.Interrupt)
 		select {
 		case <-p.exited:
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			_ = p.cmd.Process.Kill()
 			<-p.exited
 		}
 		if t.Failed() {
-			t.Logf("log of %s:\n%.4000s", command, p.log.String())
+			t.Logf("log of %s:\n%.4000s", command, p.said())
 		}
 	})
 	return p
@@ -141,7 +145,7 @@ func (p *process) ready() *process {
 func (p *process) listens(addr string) bool {
 	select {
 	case <-p.exited:
-		p.t.Fatalf("it ended: %s\n%s", p.cmd.ProcessState, p.log.String())
+		p.t.Fatalf("it ended: %s\n%s", p.cmd.ProcessState, p.said())
 	default:
 	}
 	conn, err := net.Dial("tcp", addr)
@@ -151,27 +155,31 @@ func (p *process) listens(addr string) bool {
 	return conn.Close() == nil
 }
 
+// patience is how long what must happen may take on a machine that is busy.
+const patience = time.Minute
+
 // until waits for what has no event of its own.
 func (p *process) until(what string, happened func() bool) {
 	p.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(10 * time.Second)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for !happened() {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			p.t.Fatalf("waited in vain until %s\n%s", what, p.log.String())
+			p.t.Fatalf("waited in vain until %s\n%s", what, p.said())
 		}
 	}
 }
 
-// gone waits a while for something to stop and says whether it did.
+// gone waits for something to stop and says whether it did: of ours it must, of
+// the real watchdogs it is known that some things do not.
 func (p *process) gone(happened func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(time.Second)
+	limit := time.NewTimer(p.wait(time.Second))
 	defer limit.Stop()
 	for {
 		if happened() {
@@ -183,6 +191,15 @@ func (p *process) gone(happened func() bool) bool {
 			return false
 		}
 	}
+}
+
+// wait is the time for what the real watchdogs may fail to do, which is short for
+// them alone.
+func (p *process) wait(theirs time.Duration) time.Duration {
+	if p.theirs {
+		return theirs
+	}
+	return patience
 }
 
 // answer is what a case looks at.
@@ -212,9 +229,17 @@ func (a answer) has(names ...string) string {
 	return text
 }
 
-// rounded gives the time to a quarter of a second.
-func (a answer) rounded() string {
-	return fmt.Sprint(a.took.Round(250 * time.Millisecond))
+// endless is how long a function runs that a limit has to end. It is much longer
+// than the answer takes to get here on a machine that is busy.
+const endless = patience
+
+// at says whether the answer came because of a limit: not before it, and not as
+// late as one that waits for the function.
+func (a answer) at(limit time.Duration) string {
+	if a.took < limit || a.took >= endless {
+		return " after " + a.took.String()
+	}
+	return " at " + limit.String()
 }
 
 // do sends a request; header is "Name: value" lines.
@@ -222,7 +247,7 @@ func (p *process) do(method, target, body string, header ...string) answer {
 	p.t.Helper()
 	a, err := p.try(p.t.Context(), method, target, strings.NewReader(body), header...)
 	if err != nil {
-		p.t.Fatalf("%s %s: %v\n%s", method, target, err, p.log.String())
+		p.t.Fatalf("%s %s: %v\n%s", method, target, err, p.said())
 	}
 	return a
 }
@@ -256,12 +281,11 @@ func (p *process) status() string {
 	select {
 	case <-p.exited:
 		return p.cmd.ProcessState.String()
-	case <-time.After(2 * time.Second):
+	case <-time.After(p.wait(2 * time.Second)):
 		return "lives on"
 	}
 }
 
-// script writes an executable file of shell commands.
 func (p *process) alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 // script writes an executable shell script and returns its path.

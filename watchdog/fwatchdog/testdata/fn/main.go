@@ -86,12 +86,19 @@ func serve() {
 		}
 		os.Exit(code)
 	})
+	seen := make(chan struct{})
+	mux.HandleFunc("/seen", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case seen <- struct{}{}:
+		case <-r.Context().Done():
+		}
+	})
 	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
 		for i := range 3 {
 			fmt.Fprintf(w, "event %d\n", i)
 			w.(http.Flusher).Flush()
 			select {
-			case <-time.After(200 * time.Millisecond):
+			case <-seen: // the client has it
 			case <-r.Context().Done():
 			}
 		}
