@@ -92,9 +92,9 @@ func (c *child) ended() bool {
 
 // endsSoon waits for the end of a process that no longer listens: a crashing
 // JVM, for one, closes its sockets a good while before it is gone. It reports
-// whether the process ended, before ctx and within a second.
-func (c *child) endsSoon(ctx context.Context) bool {
-	patience := time.NewTimer(time.Second)
+// whether the process ended, before ctx and within so much time.
+func (c *child) endsSoon(ctx context.Context, within time.Duration) bool {
+	patience := time.NewTimer(within)
 	defer patience.Stop()
 	select {
 	case <-c.done:

@@ -103,7 +103,7 @@ func TestTokens(t *testing.T) {
 	i := newIssuer(t)
 	now := time.Now().Unix()
 	claims := func(change ...any) map[string]any {
-		c := map[string]any{"iss": i.url, "aud": []string{i.url}, "exp": now + 60, "nbf": now,
+		c := map[string]any{"iss": i.url, "aud": []string{i.url}, "exp": now + 3600, "nbf": now,
 			"function": map[string]any{"permissions": []string{"dev:*"}, "audience": []string{"dev:fn"}}}
 		for n := 0; n < len(change); n += 2 {
 			c[change[n].(string)] = change[n+1]
@@ -138,7 +138,7 @@ func TestTokens(t *testing.T) {
 		"of another issuer":     {i.token(t, "RS256", "rsa", claims("iss", "http://evil")), 401},
 		"for another audience":  {i.token(t, "RS256", "rsa", claims("aud", "http://evil")), 401},
 		"expired":               {i.token(t, "RS256", "rsa", claims("exp", now-5)), 401},
-		"not yet valid":         {i.token(t, "RS256", "rsa", claims("nbf", now+30)), 401},
+		"not yet valid":         {i.token(t, "RS256", "rsa", claims("nbf", now+1800)), 401},
 		"all functions":         {i.token(t, "RS256", "rsa", may([]string{"*"}, nil)), 200},
 		"this function":         {i.token(t, "RS256", "rsa", may([]string{"dev:fn"}, []string{"*"})), 200},
 		"no permission":         {i.token(t, "RS256", "rsa", may(nil, nil)), 403},

@@ -28,7 +28,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = p.run(ctx)
 	}
-	if s.restart && errors.Is(err, syscall.ECONNREFUSED) && p.cause == nil && c.endsSoon(ctx) {
+	if s.restart && errors.Is(err, syscall.ECONNREFUSED) && p.cause == nil && c.endsSoon(ctx, s.leaves) {
 		// Nobody has seen anything of the request, and a new process can have it.
 		if c, err = s.ensure(ctx); err == nil {
 			err = p.run(ctx)

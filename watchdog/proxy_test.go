@@ -47,17 +47,26 @@ func started(t testing.TB, kind Kind, env []string) *Watchdog {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unhurried(w)
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := w.Close(ctx); err != nil {
 			t.Error(err)
 		}
 	})
 	return w
+}
+
+// unhurried gives a watchdog in http mode the time that it leaves a function to
+// end, and a connection to stay idle, on a machine that is busy.
+func unhurried(w *Watchdog) {
+	if s, ok := w.mode.(*server); ok {
+		s.up.fresh, s.leaves = time.Minute, time.Minute
+	}
 }
 
 // talk sends raw bytes to addr and returns what comes back until it closes.
@@ -468,7 +477,7 @@ func FuzzForward(f *testing.F) {
 		r := &http.Request{Method: method, URL: &url.URL{Path: "/"}, RequestURI: target, Host: "h", Header: http.Header{name: {value}},
 			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
 		answer := httptest.NewRecorder()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		func() {
 			defer func() {

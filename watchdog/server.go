@@ -21,7 +21,8 @@ type server struct {
 	restart bool
 	log     *slog.Logger
 
-	readyPath string // what Start asks for; "": that the port is open
+	readyPath string        // what Start asks for; "": that the port is open
+	leaves    time.Duration // how long a process that no longer listens may take to end
 
 	live     atomic.Pointer[child] // a process that has been seen to listen
 	starting chan struct{}         // holds one token; who takes it may start a process
@@ -36,7 +37,7 @@ func newServer(cfg Config, opt Options, env environment, logs logs) (*server, er
 	if err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, env: env, logs: logs, up: up, restart: opt.Restart, log: opt.Logger, starting: make(chan struct{}, 1)}
+	s := &server{cfg: cfg, env: env, logs: logs, up: up, restart: opt.Restart, leaves: time.Second, log: opt.Logger, starting: make(chan struct{}, 1)}
 	s.starting <- struct{}{}
 	if opt.AwaitReadyPath {
 		s.readyPath = cfg.ReadyPath

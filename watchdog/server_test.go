@@ -71,6 +71,7 @@ func TestTheRequestAfterACrashIsServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unhurried(w)
 	t.Cleanup(func() {
 		if err := w.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)

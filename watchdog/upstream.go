@@ -15,6 +15,7 @@ import (
 
 const (
 	maxIdle  = 100 // idle connections kept to the function
+	maxFresh = time.Second
 	copySize = 64 << 10
 )
 
@@ -30,6 +31,7 @@ type upstream struct {
 	addr   string // host:port
 	prefix string // goes before each request target
 	tls    *tls.Config
+	fresh  time.Duration // see get
 
 	mu   sync.Mutex // guards idle
 	idle []*conn    // the last one was used last
@@ -39,7 +41,7 @@ func newUpstream(u *url.URL) (*upstream, error) {
 	if u == nil {
 		return nil, fmt.Errorf("upstream_url: is empty")
 	}
-	up := &upstream{addr: u.Host}
+	up := &upstream{addr: u.Host, fresh: maxFresh}
 	port := "80"
 	if u.Scheme == "https" {
 		port, up.tls = "443", &tls.Config{ServerName: u.Hostname()}
@@ -98,7 +100,7 @@ func (u *upstream) get(ctx context.Context, repeatable bool) (*conn, error) {
 		if c == nil {
 			return u.dial(ctx)
 		}
-		if (repeatable || time.Since(c.idle) < time.Second) && c.quiet() {
+		if (repeatable || time.Since(c.idle) < u.fresh) && c.quiet() {
 			return c, nil
 		}
 		c.close()
