@@ -155,6 +155,12 @@ func TestBuildPushesAnImage(t *testing.T) {
 	if got := do(t, http.MethodPost, "/function/built-hello", []byte("world")); string(got.Body) != "<p>Hello, world!</p>\n" {
 		t.Error(unexpected(got))
 	}
+	out, err = faasLambda(t, "build", "-f", filepath.Join(dir, "stack.yaml"), "--templates", filepath.Join(root, "templates/template"), "--push", "--tag", "digest")
+	tagged := regexp.MustCompile(`, (\S+/built/hello:[0-9a-f]{32}) in `).FindStringSubmatch(out)
+	if err != nil || tagged == nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	deploy(t, types.FunctionDeployment{Service: "built-tagged", Image: tagged[1]})
 }
 
 func TestRunSendsEventsToAZip(t *testing.T) {

@@ -6,125 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
-	"github.com/faas-lambda/faas-lambda/provider/bootstraps"
-	"github.com/faas-lambda/faas-lambda/provider/config"
 	"github.com/faas-lambda/faas-lambda/provider/workshop"
 )
-
-// folderOptions are the flags of everything that builds folders.
-type folderOptions struct {
-	base      string
-	buildArgs []string
-	templates string
-	filter    string
-	regex     string
-	options   []string
-	copies    []string
-	envsubst  bool
-}
-
-func (o *folderOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.base, "base", "", "base image for a folder: a reference, oci:DIR[:ref], or scratch (default: the template's)")
-	f.StringArrayVarP(&o.buildArgs, "build-arg", "b", nil, "build argument for a folder, NAME=VALUE; may be repeated")
-	f.StringVar(&o.templates, "templates", "", "folder of templates (default: template beside the stack file)")
-	f.StringVar(&o.filter, "filter", "", "functions of a stack file by name, with *")
-	f.StringVar(&o.regex, "regex", "", "functions of a stack file by name, a regular expression")
-	f.StringArrayVar(&o.options, "build-option", nil, "build option of the template, such as dev; may be repeated")
-	f.StringArrayVar(&o.copies, "copy-extra", nil, "file or folder that goes into the function's folder; may be repeated")
-	f.BoolVar(&o.envsubst, "envsubst", true, "substitute ${NAME} in a stack file")
-}
-
-// functions are those that a folder, a stack file or its URL stands for.
-func (o *folderOptions) functions(ctx context.Context, target string) ([]workshop.Function, error) {
-	stack := workshop.StackOptions{Templates: o.templates, Filter: o.filter, Regex: o.regex, Options: o.options, Copy: o.copies}
-	if o.envsubst {
-		stack.Getenv = os.Getenv
-	}
-	if info, err := os.Stat(target); err == nil && info.IsDir() {
-		return workshop.Open(ctx, target, stack)
-	}
-	return workshop.ReadStack(ctx, target, stack)
-}
-
-// workshop is how the folders are built.
-func (o *folderOptions) workshop(arch string, out io.Writer) (workshop.Options, error) {
-	if arch != "amd64" && arch != "arm64" {
-		return workshop.Options{}, fmt.Errorf("--arch %s: want amd64 or arm64", arch)
-	}
-	args, err := pairs("build-arg", o.buildArgs)
-	if err != nil {
-		return workshop.Options{}, err
-	}
-	watchdog, err := bootstraps.Watchdog(arch)
-	if err != nil {
-		return workshop.Options{}, err
-	}
-	cfg, err := config.Read(os.Getenv)
-	if err != nil {
-		return workshop.Options{}, err
-	}
-	return workshop.Options{
-		Arch: arch, Base: o.base, Watchdog: watchdog, CacheDir: defaultCache(), Output: out, BuildArgs: args, Insecure: cfg.InsecureRegistries,
-	}, nil
-}
-
-// folderTarget is a folder of a function to run.
-type folderTarget string
-
-// place builds the function and deploys it.
-func (t folderTarget) place(ctx context.Context, cfg config.Config, o runOptions, dir string) (placed, error) {
-	all, err := o.folder.functions(ctx, string(t))
-	if err != nil {
-		return placed{}, err
-	}
-	if len(all) != 1 {
-		return placed{}, fmt.Errorf("run %s: it stands for %d functions: choose one with --filter", string(t), len(all))
-	}
-	f := all[0]
-	secrets, err := o.secrets(f.Deployment.Secrets)
-	if err != nil {
-		return placed{}, fmt.Errorf("run %s: %w", string(t), err)
-	}
-	options, err := o.folder.workshop(runtime.GOARCH, os.Stderr)
-	if err != nil {
-		return placed{}, err
-	}
-	img, err := workshop.Build(ctx, f, options)
-	if err != nil {
-		return placed{}, err
-	}
-	layout := filepath.Join(dir, "image")
-	if err := workshop.WriteLayout(layout, img); err != nil {
-		return placed{}, err
-	}
-	d, err := o.deployment("oci:" + layout)
-	if err != nil {
-		return placed{}, err
-	}
-	if o.name == "" {
-		d.Service = f.Name
-	}
-	for name, value := range f.Deployment.EnvVars {
-		if _, given := d.EnvVars[name]; !given {
-			d.EnvVars[name] = value
-		}
-	}
-	d.EnvProcess = f.Deployment.EnvProcess
-	if o.memory == 0 {
-		d.Limits = f.Deployment.Limits
-	}
-	return deployLocal(ctx, cfg, d, secrets)
-}
 
 // buildOptions are the flags of build.
 type buildOptions struct {
@@ -135,6 +28,12 @@ type buildOptions struct {
 	arch     string
 	push     bool
 	compress bool
+	parallel int
+	tag      string
+	tagging  workshop.Tagging // tag, read
+	labels   []string
+	fresh    bool
+	like     likeFaasCLI
 }
 
 func buildCommand() *cobra.Command {
@@ -146,14 +45,25 @@ func buildCommand() *cobra.Command {
 
 FOLDER is a function's folder, or one with a stack.yaml, which is read as
 faas-cli reads it; without FOLDER it is the file or URL that -f names, else the
-one of the working directory. Go and Rust are compiled into static programs, Node, Python and Ruby are laid on a base image
-from a registry or an OCI layout. The language's own tools must be installed.
-The same sources, tools and base give the same image.`,
+one of the working directory; --handler, --lang and --name describe one without
+a stack file. Go and Rust are compiled into static programs, Node, Python, Java
+and Ruby are laid on a base image from a registry or an OCI layout. The
+language's own tools must be installed. The same sources, tools and base give
+the same image.
+
+--tag names the image as faas-cli deploy --tag looks for it: NAME:latest-SHA,
+NAME:latest-BRANCH-SHA, NAME:latest-DESCRIBED of the working directory's commit,
+where a tag of the image takes the place of latest, or NAME:DIGEST of the
+handler's files.`,
 		Example: `  faas-lambda build ./hello
-  faas-lambda build -f stack.yaml --filter 'api-*' --push
-  faas-lambda build ./hello --base oci:node-base -o hello.oci`,
+  faas-lambda build -f stack.yaml --filter 'api-*' --push --tag sha
+  faas-lambda build ./hello --base oci:node-base -o hello.oci
+  faas-lambda build --name hello --lang go-lambda --handler ./hello --image registry.example.com/hello --push`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.like.check(cmd, args); err != nil {
+				return fmt.Errorf("build: %w", err)
+			}
 			target := cmp.Or(o.yaml, ".")
 			if len(args) > 0 {
 				target = args[0]
@@ -169,6 +79,11 @@ The same sources, tools and base give the same image.`,
 	f.StringVar(&o.arch, "arch", runtime.GOARCH, "amd64 or arm64")
 	f.BoolVar(&o.push, "push", false, "push to the registry instead of writing a layout")
 	f.BoolVar(&o.compress, "compress", false, "compress the layers of the layout")
+	f.StringVar(&o.tag, "tag", "", "tag of the image as faas-cli has it: latest, sha, branch, describe or digest (default: the image's own)")
+	f.StringArrayVar(&o.labels, "build-label", nil, "label of the image, NAME=VALUE; may be repeated")
+	f.IntVar(&o.parallel, "parallel", 1, "how many functions are built at a time")
+	f.BoolVar(&o.fresh, "no-cache", false, "build in an empty folder, without what earlier builds of the function left in it")
+	o.like.flags(cmd)
 	return cmd
 }
 
@@ -176,57 +91,105 @@ func (o buildOptions) build(ctx context.Context, target string, out io.Writer) e
 	if o.push && o.output != "" {
 		return errors.New("build: --push and --output are two places: give one of them")
 	}
-	all, err := o.folder.functions(ctx, target)
+	if o.parallel < 1 {
+		return fmt.Errorf("build: --parallel %d: want 1 or more", o.parallel)
+	}
+	var err error
+	if o.tagging, err = workshop.ParseTagging(o.tag); err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	all, err := o.functions(ctx, target)
 	if err != nil {
 		return err
 	}
 	if len(all) > 1 && (o.output != "" || o.image != "") {
 		return fmt.Errorf("build: %d functions cannot go to one place: choose one with --filter", len(all))
 	}
-	options, err := o.folder.workshop(o.arch, out)
+	arch, err := o.like.processor(o.arch)
+	if err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	options, err := o.folder.workshop(arch, out)
 	if err != nil {
 		return err
 	}
-	var failed []error
-	for _, f := range all {
-		if ctx.Err() != nil {
-			break
-		}
-		if f.SkipBuild {
-			fmt.Fprintf(out, "%s: skipped, as its skip_build says\n", f.Name)
-			continue
-		}
-		begin := time.Now()
-		where, err := o.one(ctx, f, options)
-		if err != nil { // the others are built all the same
-			failed = append(failed, err)
-			continue
-		}
-		fmt.Fprintf(out, "%s: %s in %.2f s\n", f.Name, where, time.Since(begin).Seconds())
+	options.Fresh = o.fresh
+	if options.Labels, err = pairs("build-label", o.labels); err != nil {
+		return err
 	}
-	return errors.Join(append(failed, ctx.Err())...)
+	return o.all(ctx, all, options, out)
+}
+
+// functions are those of the stack file, or the one that flags describe.
+func (o buildOptions) functions(ctx context.Context, target string) ([]workshop.Function, error) {
+	if o.like.handler == "" {
+		return o.folder.functions(ctx, target)
+	}
+	f, err := workshop.Described(o.like.name, o.like.lang, o.like.handler, o.folder.stack())
+	return []workshop.Function{f}, err
+}
+
+// all builds functions, several at a time. What is wrong with one does not keep
+// the others from being built.
+func (o buildOptions) all(ctx context.Context, all []workshop.Function, options workshop.Options, out io.Writer) error {
+	failed := make([]error, len(all))
+	var mu sync.Mutex // guards out
+	var group errgroup.Group
+	group.SetLimit(o.parallel)
+	for i, f := range all {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return nil
+			}
+			said, err := o.one(ctx, f, options)
+			if err != nil {
+				failed[i] = err
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			_, err = fmt.Fprintf(out, "%s: %s\n", f.Name, said)
+			return err
+		})
+	}
+	return errors.Join(append(failed, group.Wait(), ctx.Err())...)
 }
 
 // one builds a function and returns where its image is.
 func (o buildOptions) one(ctx context.Context, f workshop.Function, options workshop.Options) (string, error) {
+	if f.SkipBuild {
+		return "skipped, as its skip_build says", nil
+	}
+	begin := time.Now()
+	ref, err := o.reference(ctx, f)
+	if err != nil {
+		return "", fmt.Errorf("build function %s: %w", f.Name, err)
+	}
 	img, err := workshop.Build(ctx, f, options)
 	if err != nil {
 		return "", err
 	}
-	return o.publish(ctx, f, img, options)
+	where, err := o.publish(ctx, f, ref, img, options)
+	return fmt.Sprintf("%s in %.2f s", where, time.Since(begin).Seconds()), err
 }
 
-// publish puts the image where the flags say, and returns its reference.
-func (o buildOptions) publish(ctx context.Context, f workshop.Function, img v1.Image, options workshop.Options) (string, error) {
+// reference is the name of a function's image, and empty where nobody needs one.
+func (o buildOptions) reference(ctx context.Context, f workshop.Function) (string, error) {
+	ref := cmp.Or(o.image, f.Image)
+	if ref == "" && o.push {
+		return "", errors.New("it has no image to push to: name one with --image")
+	}
+	if ref == "" && o.tagging != "" {
+		return "", errors.New("it has no image to tag: name one with --image")
+	}
+	return o.tagging.Image(ctx, ref, f.Handler)
+}
+
+// publish puts the image where the flags say, and returns where that is.
+func (o buildOptions) publish(ctx context.Context, f workshop.Function, ref string, img v1.Image, options workshop.Options) (string, error) {
 	if o.push {
-		ref := o.image
-		if ref == "" {
-			ref = f.Image
-		}
-		if ref == "" {
-			return "", fmt.Errorf("build function %s: it has no image to push to: name one with --image", f.Name)
-		}
-		return workshop.Push(ctx, ref, img, options.Insecure)
+		where, err := workshop.Push(ctx, ref, img, options.Insecure)
+		return o.named(where, ref), err
 	}
 	if o.compress {
 		var err error
@@ -238,9 +201,21 @@ func (o buildOptions) publish(ctx context.Context, f workshop.Function, img v1.I
 	if dir == "" {
 		dir = filepath.Join("build", "oci", f.Name)
 	}
-	if err := workshop.WriteLayout(strings.TrimPrefix(dir, "oci:"), img); err != nil {
+	tag := ""
+	if o.tagging != "" {
+		tag = ref[strings.LastIndexByte(ref, ':')+1:]
+	}
+	if err := workshop.WriteLayout(strings.TrimPrefix(dir, "oci:"), tag, img); err != nil {
 		return "", err
 	}
 	digest, err := img.Digest()
-	return fmt.Sprintf("oci:%s, %s", dir, digest), err
+	return o.named(fmt.Sprintf("oci:%s, %s", dir, digest), ref), err
+}
+
+// named adds the name that --tag made to where an image is.
+func (o buildOptions) named(where, ref string) string {
+	if o.tagging == "" {
+		return where
+	}
+	return where + ", " + ref
 }

@@ -126,7 +126,7 @@ func (w *watcher) put(ctx context.Context, f workshop.Function) (time.Duration, 
 		return 0, err
 	}
 	dir := filepath.Join(w.images, f.Name)
-	if err := workshop.WriteLayout(dir, img); err != nil {
+	if err := workshop.WriteLayout(dir, "", img); err != nil {
 		return 0, err
 	}
 	built := time.Since(begin)

@@ -65,7 +65,7 @@ func TestDockerfilesSayTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			img, err := configure(base, runtime.GOARCH, r.env)
+			img, err := configure(base, runtime.GOARCH, r.env, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

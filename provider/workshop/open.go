@@ -129,3 +129,20 @@ func Open(ctx context.Context, dir string, o StackOptions) ([]Function, error) {
 		}
 	}
 }
+
+// Described is the function that words describe, as flags of faas-cli do without a
+// stack file. Paths are relative to the working directory.
+func Described(name, lang, handler string, o StackOptions) (Function, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return Function{}, err
+	}
+	f, err := stackFunction{Lang: lang, Handler: handler}.function([]string{here}, name, o)
+	if err == nil {
+		f.Copy, err = extras([]string{here}, o.Copy)
+	}
+	if err != nil {
+		return f, fmt.Errorf("function %s: %w", name, err)
+	}
+	return f, nil
+}

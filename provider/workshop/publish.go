@@ -71,6 +71,10 @@ func openLayout(dir, arch string) (v1.Image, error) {
 	return chooseImage(index, ref, arch)
 }
 
+// refName is the annotation of a layout's index that holds an image's tag (OCI
+// image specification, annotations.md).
+const refName = "org.opencontainers.image.ref.name"
+
 // chooseImage finds the image of a name and processor, in an index and those
 // below it.
 func chooseImage(index v1.ImageIndex, ref, arch string) (v1.Image, error) {
@@ -79,7 +83,7 @@ func chooseImage(index v1.ImageIndex, ref, arch string) (v1.Image, error) {
 		return nil, err
 	}
 	for _, d := range manifest.Manifests {
-		if ref != "" && d.Annotations["org.opencontainers.image.ref.name"] != ref || d.Platform != nil && d.Platform.Architecture != arch {
+		if ref != "" && d.Annotations[refName] != ref || d.Platform != nil && d.Platform.Architecture != arch {
 			continue
 		}
 		if !d.MediaType.IsIndex() {
@@ -96,9 +100,10 @@ func chooseImage(index v1.ImageIndex, ref, arch string) (v1.Image, error) {
 	return nil, fmt.Errorf("no image for linux/%s in it", arch)
 }
 
-// WriteLayout writes an image as an OCI layout that holds it alone. A folder that
-// is there is replaced; one that is no OCI layout is not touched.
-func WriteLayout(dir string, img v1.Image) error {
+// WriteLayout writes an image as an OCI layout that holds it alone, by its tag when
+// it has one. A folder that is there is replaced; one that is no OCI layout is not
+// touched.
+func WriteLayout(dir, tag string, img v1.Image) error {
 	if _, err := os.Stat(dir); err == nil {
 		if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil {
 			return fmt.Errorf("write image to %s: it is there and is no OCI layout", dir)
@@ -113,7 +118,11 @@ func WriteLayout(dir string, img v1.Image) error {
 	}
 	made, err := layout.Write(work, empty.Index)
 	if err == nil {
-		err = made.AppendImage(img)
+		var named []layout.Option
+		if tag != "" {
+			named = append(named, layout.WithAnnotations(map[string]string{refName: tag}))
+		}
+		err = made.AppendImage(img, named...)
 	}
 	if err == nil {
 		err = errors.Join(os.Chmod(work, 0o755), os.RemoveAll(dir), os.Rename(work, dir))

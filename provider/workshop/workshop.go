@@ -38,6 +38,8 @@ type Options struct {
 	Output    io.Writer
 	BuildArgs map[string]string // in addition to those of the function, and before them
 	Insecure  []string          // registries that may be reached over plain HTTP
+	Labels    map[string]string // of the image, beside those of its base
+	Fresh     bool              // build in an empty folder, not in the one that is kept
 }
 
 // recipe is how functions of one template are built.
@@ -122,12 +124,12 @@ func (b *build) image(ctx context.Context, r recipe) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return configure(img, b.Arch, r.env)
+	return configure(img, b.Arch, r.env, b.Labels)
 }
 
 // configure sets what the templates' Dockerfiles set. The user is a number, so
 // that Kubernetes can tell that it is not root.
-func configure(img v1.Image, arch string, env []string) (v1.Image, error) {
+func configure(img v1.Image, arch string, env []string, labels map[string]string) (v1.Image, error) {
 	file, err := img.ConfigFile()
 	if err != nil {
 		return nil, fmt.Errorf("read configuration of the base: %w", err)
@@ -141,6 +143,12 @@ func configure(img v1.Image, arch string, env []string) (v1.Image, error) {
 	c.Env = append(c.Env, append([]string{"mode=http", "prefix_logs=false"}, env...)...)
 	c.Entrypoint, c.Cmd = []string{"/usr/bin/fwatchdog"}, nil
 	c.WorkingDir, c.User = "/home/app", "1000"
+	if len(labels) > 0 {
+		all := map[string]string{}
+		maps.Copy(all, c.Labels)
+		maps.Copy(all, labels)
+		c.Labels = all
+	}
 	file.Created = v1.Time{}
 	return mutate.ConfigFile(img, file)
 }
@@ -166,6 +174,11 @@ func (b *build) dir() string { return filepath.Join(b.CacheDir, "build", keyOf(b
 // faas-cli does in build/NAME.
 func (b *build) assemble() (string, error) {
 	dir := b.dir()
+	if b.Fresh {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", fmt.Errorf("clean build folder: %w", err)
+		}
+	}
 	into := map[string]string{}
 	if err := list(b.Template, into, "", "function"); err != nil {
 		return "", fmt.Errorf("read template %s: %w", b.Lang, err)

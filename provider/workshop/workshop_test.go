@@ -120,11 +120,11 @@ func TestBuildLaysScriptsOnABase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if base, err = configure(base, runtime.GOARCH, []string{"PATH=/var/lang/bin"}); err != nil {
+	if base, err = configure(base, runtime.GOARCH, []string{"PATH=/var/lang/bin"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "base")
-	if err := WriteLayout(dir, base); err != nil {
+	if err := WriteLayout(dir, "", base); err != nil {
 		t.Fatal(err)
 	}
 	for lang, files := range map[string]map[string]string{
@@ -271,7 +271,7 @@ func TestWriteLayoutReplacesLayoutsAlone(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "a", "image")
 	for range 2 {
-		if err := WriteLayout(dir, img); err != nil {
+		if err := WriteLayout(dir, "", img); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,7 +283,7 @@ func TestWriteLayoutReplacesLayoutsAlone(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	other := writeAll(t, map[string]string{"work.txt": "mine"})
-	if err := WriteLayout(other, img); err == nil {
+	if err := WriteLayout(other, "", img); err == nil {
 		t.Error("a folder that is no layout was replaced")
 	}
 }
