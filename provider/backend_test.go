@@ -28,6 +28,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/emulator"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 	"github.com/faas-lambda/faas-lambda/provider/backend/backendtest"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
@@ -47,7 +48,7 @@ func TestBackendOnTheEmulator(t *testing.T) {
 	})
 	t.Run("Parameter Store and managed roles", func(t *testing.T) {
 		backendtest.Run(t, func(t *testing.T) backendtest.Subject {
-			s := made.subject(t, 0, func(o *aws.Options) { o.SecretStore, o.Role = aws.ParameterStore, aws.ManagedRole })
+			s := made.subject(t, 0, func(o *aws.Options) { o.SecretStore, o.Role = secrets.ParameterStore, aws.ManagedRole })
 			s.TextSecrets = true
 			return s
 		})

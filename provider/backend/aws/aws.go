@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
@@ -39,7 +40,7 @@ type Options struct {
 	DeployTimeout    time.Duration       // how long Lambda may take to make a function ready
 	Packager         *packaging.Packager //
 	MetricsFreshness time.Duration       // how long what CloudWatch said is repeated; 0 is 5 minutes, negative asks it for nothing
-	SecretStore      string              // SecretsManager, which is meant when it is empty, or ParameterStore
+	SecretStore      string              // secrets.SecretsManager, which is meant when it is empty, or secrets.ParameterStore
 	MaxIdleConns     int                 // kept open to AWS; 0 is the SDK's default
 	Logger           *slog.Logger        // nil discards
 
@@ -135,9 +136,9 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 		b.opts.TakeOver = takeOver
 	}
 	switch opts.SecretStore {
-	case "", SecretsManager, ParameterStore:
+	case "", secrets.SecretsManager, secrets.ParameterStore:
 	default:
-		return nil, fmt.Errorf("open AWS: no store of secrets is called %q: want %s or %s", opts.SecretStore, SecretsManager, ParameterStore)
+		return nil, fmt.Errorf("open AWS: no store of secrets is called %q: want %s or %s", opts.SecretStore, secrets.SecretsManager, secrets.ParameterStore)
 	}
 	if b.opts.MetricsFreshness == 0 {
 		b.opts.MetricsFreshness = metricsFreshness

@@ -120,7 +120,7 @@ func (f *fakeLambda) serve(w http.ResponseWriter, r *http.Request) {
 		var in struct{ SecretId string }
 		_ = json.NewDecoder(r.Body).Decode(&in)
 		part := strings.Split(in.SecretId, "/")
-		_, _ = fmt.Fprintf(w, `{"Name":%q,"Tags":[{"Key":%q,"Value":%q},{"Key":%q,"Value":%q}]}`, in.SecretId, tagNamespace, part[1], tagSecret, part[2])
+		_, _ = fmt.Fprintf(w, `{"Name":%q,"Tags":[{"Key":%q,"Value":%q},{"Key":%q,"Value":%q}]}`, in.SecretId, "faas-lambda:namespace", part[1], "faas-lambda:secret", part[2])
 		return
 	}
 	f.mu.Lock()

@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // Grants are what the policy of one function's role depends on.
 type Grants struct {
 	Function string                   // its name in Lambda
 	Deployed types.FunctionDeployment // its namespace, secrets and annotations count
-	Store    string                   // of its secrets: SecretsManager, which is meant when it is empty, or ParameterStore
+	Store    string                   // of its secrets: secrets.SecretsManager, which is meant when it is empty, or secrets.ParameterStore
 	Keys     []string                 // KMS keys of one's own that encrypt its secrets: ARNs, ids or aliases
 }
 
@@ -67,12 +69,12 @@ func (p Place) writeLogs(group string) Statement {
 
 func (p Place) readSecrets(store, namespace string, names ...string) Statement {
 	s := allow("ReadSecrets", "secretsmanager:GetSecretValue")
-	if store == ParameterStore {
+	if store == secrets.ParameterStore {
 		s.Action = []string{"ssm:GetParameter"}
 	}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		id := secretKey{namespace, name}.id()
-		if store == ParameterStore {
+		id := secrets.Key{Namespace: namespace, Name: name}.ID()
+		if store == secrets.ParameterStore {
 			s.Resource = append(s.Resource, p.arn("ssm", "parameter/"+id))
 		} else {
 			// Secrets Manager adds six characters to the name.

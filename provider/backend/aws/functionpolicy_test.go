@@ -9,6 +9,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // TestFunctionPolicies compares each deployment's policy, but for the statement
@@ -26,7 +27,7 @@ func TestFunctionPolicies(t *testing.T) {
 	}{
 		{"nothing", nil, nil, "", nil, nil},
 		{"a secret", nil, []string{"key"}, "", nil, []string{"secretsmanager:GetSecretValue@arn:aws:secretsmanager:eu-central-1:123456789012:secret:faas-lambda/openfaas-fn/key-??????"}},
-		{"parameters", nil, []string{"b", "a", "b"}, ParameterStore, nil, []string{
+		{"parameters", nil, []string{"b", "a", "b"}, secrets.ParameterStore, nil, []string{
 			"ssm:GetParameter@arn:aws:ssm:eu-central-1:123456789012:parameter/faas-lambda/openfaas-fn/a arn:aws:ssm:eu-central-1:123456789012:parameter/faas-lambda/openfaas-fn/b"}},
 		{"keys", map[string]string{"kms-key": "arn:aws:kms:eu-central-1:123456789012:key/env"}, nil, "", []string{"0a1b", "alias/aws/ssm", "alias/mine"}, []string{
 			"kms:Decrypt@arn:aws:kms:eu-central-1:123456789012:key/0a1b arn:aws:kms:eu-central-1:123456789012:key/env", "kms:Decrypt@arn:aws:kms:eu-central-1:123456789012:key/*"}},

@@ -3,6 +3,8 @@ package aws
 import (
 	"slices"
 	"strings"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // Policy is an IAM policy document (docs.aws.amazon.com/IAM, "IAM JSON policy
@@ -67,7 +69,7 @@ func (p Place) managed() string {
 // without tells what is not needed here. Whoever may remove a boundary is not bound
 // by it.
 func (p Place) without(n needed) bool {
-	return n.roles() && !p.managesRoles() || n.why == "UnboundRoles" && p.RoleBoundary != "" || n.service == "secretsmanager" && p.Store == ParameterStore
+	return n.roles() && !p.managesRoles() || n.why == "UnboundRoles" && p.RoleBoundary != "" || n.service == "secretsmanager" && p.Store == secrets.ParameterStore
 }
 
 // passed are the roles that functions run as.
@@ -103,9 +105,9 @@ func (p Place) resources(on string) []string {
 	case "rule":
 		return []string{p.arn("events", "rule/*")}
 	case "secret":
-		return []string{p.arn("secretsmanager", "secret:"+secretPrefix+"*")}
+		return []string{p.arn("secretsmanager", "secret:"+secrets.Prefix+"*")}
 	case "parameter":
-		return []string{p.arn("ssm", "parameter/"+secretPrefix+"*")}
+		return []string{p.arn("ssm", "parameter/"+secrets.Prefix+"*")}
 	case "loggroup":
 		return []string{p.arn("logs", "log-group:*")}
 	case "repository":

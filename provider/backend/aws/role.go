@@ -16,6 +16,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // ManagedRole in the place of a role's ARN means a role of each function's own,
@@ -233,7 +234,7 @@ func (p plan) managed() *managedRole {
 		return nil
 	}
 	store := p.store
-	if store == SecretsManager || len(p.deployment.Secrets) == 0 {
+	if store == secrets.SecretsManager || len(p.deployment.Secrets) == 0 {
 		store = ""
 	}
 	return &managedRole{Store: store, Keys: p.roleKeys()}

@@ -10,6 +10,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // secretsVariable tells bootstrap which secrets to fetch (docs/secrets.md).
@@ -18,15 +19,15 @@ const secretsVariable = "FAAS_LAMBDA_SECRETS"
 var _ backend.SecretKeeper = (*Backend)(nil)
 
 // keeps returns the store of a namespace's secrets.
-func (b *Backend) keeps(ctx context.Context, namespace string) (secretStore, error) {
+func (b *Backend) keeps(ctx context.Context, namespace string) (secrets.Store, error) {
 	a, err := b.accountOf(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	if b.opts.SecretStore == ParameterStore {
-		return &parameterStore{client: a.params}, nil
+	if b.opts.SecretStore == secrets.ParameterStore {
+		return secrets.InParameterStore(a.params), nil
 	}
-	return &secretsManager{client: a.secrets}, nil
+	return secrets.InSecretsManager(a.secrets), nil
 }
 
 // Secrets implements backend.SecretKeeper.
@@ -35,7 +36,7 @@ func (b *Backend) Secrets(ctx context.Context, namespace string) ([]types.Secret
 	if err != nil {
 		return nil, err
 	}
-	names, err := store.names(ctx, namespace)
+	names, err := store.Names(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (b *Backend) CreateSecret(ctx context.Context, s types.Secret) error {
 	if err != nil {
 		return err
 	}
-	return store.create(ctx, secretKey{s.Namespace, s.Name}, backend.SecretValue(s))
+	return store.Create(ctx, secrets.Key{Namespace: s.Namespace, Name: s.Name}, backend.SecretValue(s))
 }
 
 // UpdateSecret implements backend.SecretKeeper. Functions see the new value
@@ -63,13 +64,13 @@ func (b *Backend) UpdateSecret(ctx context.Context, s types.Secret) error {
 	if err != nil {
 		return err
 	}
-	return store.update(ctx, secretKey{s.Namespace, s.Name}, backend.SecretValue(s))
+	return store.Update(ctx, secrets.Key{Namespace: s.Namespace, Name: s.Name}, backend.SecretValue(s))
 }
 
 // DeleteSecret implements backend.SecretKeeper. A secret of a function is not
 // deleted: none of its sandboxes could start any more.
 func (b *Backend) DeleteSecret(ctx context.Context, namespace, name string) error {
-	key := secretKey{namespace, name}
+	key := secrets.Key{Namespace: namespace, Name: name}
 	store, err := b.keeps(ctx, namespace)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (b *Backend) DeleteSecret(ctx context.Context, namespace, name string) erro
 			return backend.Errorf(backend.ErrConflict, "secret %q is used by function %s.%s: remove it there first", name, f.Name, namespace)
 		}
 	}
-	return store.remove(ctx, key)
+	return store.Remove(ctx, key)
 }
 
 // secretVariables returns the variables by which a function gets its secrets,
@@ -99,9 +100,9 @@ func (b *Backend) secretVariables(ctx context.Context, namespace string, names [
 	}
 	references := map[string]string{}
 	for _, name := range names {
-		references[name] = store.reference(secretKey{namespace, name})
+		references[name] = store.Reference(secrets.Key{Namespace: namespace, Name: name})
 	}
-	kmsKeys, missing, err := findSecrets(ctx, store, namespace, slices.Sorted(maps.Keys(references)))
+	kmsKeys, missing, err := secrets.FindAll(ctx, store, namespace, slices.Sorted(maps.Keys(references)))
 	if err != nil {
 		return nil, nil, err
 	}

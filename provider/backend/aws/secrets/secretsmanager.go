@@ -1,4 +1,4 @@
-package aws
+package secrets
 
 import (
 	"context"
@@ -15,6 +15,9 @@ import (
 // secretsManager keeps secrets in AWS Secrets Manager.
 type secretsManager struct{ client *secretsmanager.Client }
 
+// InSecretsManager returns the store that AWS Secrets Manager is.
+func InSecretsManager(client *secretsmanager.Client) Store { return &secretsManager{client} }
+
 // recoveryDays is how long a deleted secret can still be had back by hand: the
 // least that AWS takes (DeleteSecret, RecoveryWindowInDays). Nothing is billed
 // for it meanwhile, and the name can be used again at once: create restores it.
@@ -24,15 +27,15 @@ const recoveryDays = 7
 // "AWS Secrets Manager quotas").
 const maxSecret = 65536
 
-func (*secretsManager) reference(k secretKey) string { return SecretsManager + ":" + k.id() }
+func (*secretsManager) Reference(k Key) string { return SecretsManager + ":" + k.ID() }
 
-func (s *secretsManager) names(ctx context.Context, namespace string) ([]string, error) {
+func (s *secretsManager) Names(ctx context.Context, namespace string) ([]string, error) {
 	var names []string
 	pages := secretsmanager.NewListSecretsPaginator(s.client, &secretsmanager.ListSecretsInput{
 		MaxResults: aws.Int32(100),
 		// Both match prefixes; what they let through beside is left out below.
 		Filters: []smtypes.Filter{
-			{Key: smtypes.FilterNameStringTypeName, Values: []string{secretPrefix + namespace + "/"}},
+			{Key: smtypes.FilterNameStringTypeName, Values: []string{Prefix + namespace + "/"}},
 			{Key: smtypes.FilterNameStringTypeTagKey, Values: []string{tagSecret}},
 		},
 	})
@@ -43,9 +46,9 @@ func (s *secretsManager) names(ctx context.Context, namespace string) ([]string,
 		}
 		for _, entry := range page.SecretList {
 			tags := secretTags(entry.Tags)
-			key := secretKey{namespace, tags[tagSecret]}
-			if entry.DeletedDate == nil && tags[tagNamespace] == namespace && aws.ToString(entry.Name) == key.id() {
-				names = append(names, key.name)
+			key := Key{namespace, tags[tagSecret]}
+			if entry.DeletedDate == nil && tags[tagNamespace] == namespace && aws.ToString(entry.Name) == key.ID() {
+				names = append(names, key.Name)
 			}
 		}
 	}
@@ -70,22 +73,22 @@ const (
 )
 
 // state tells what there is; ErrConflict when it is not ours.
-func (s *secretsManager) state(ctx context.Context, doing string, k secretKey) (secretState, error) {
+func (s *secretsManager) state(ctx context.Context, doing string, k Key) (secretState, error) {
 	state, _, err := s.look(ctx, doing, k)
 	return state, err
 }
 
 // look is state, and tells by which key of one's own the secret is encrypted.
-func (s *secretsManager) look(ctx context.Context, doing string, k secretKey) (state secretState, kmsKey string, err error) {
-	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(k.id())})
+func (s *secretsManager) look(ctx context.Context, doing string, k Key) (state secretState, kmsKey string, err error) {
+	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(k.ID())})
 	switch {
-	case errorCode(err) == "ResourceNotFoundException":
+	case awserr.Code(err) == "ResourceNotFoundException":
 		return secretAbsent, "", nil
 	case err != nil:
 		return secretAbsent, "", awserr.Wrap(doing, err)
 	}
-	if tags := secretTags(out.Tags); tags[tagSecret] != k.name || tags[tagNamespace] != k.namespace {
-		return secretThere, "", k.foreign("secret " + k.id() + " of AWS Secrets Manager")
+	if tags := secretTags(out.Tags); tags[tagSecret] != k.Name || tags[tagNamespace] != k.Namespace {
+		return secretThere, "", k.foreign("secret " + k.ID() + " of AWS Secrets Manager")
 	}
 	if out.DeletedDate != nil {
 		return secretDeleted, "", nil
@@ -93,7 +96,7 @@ func (s *secretsManager) look(ctx context.Context, doing string, k secretKey) (s
 	return secretThere, aws.ToString(out.KmsKeyId), nil
 }
 
-func (s *secretsManager) find(ctx context.Context, k secretKey) (kmsKey string, err error) {
+func (s *secretsManager) Find(ctx context.Context, k Key) (kmsKey string, err error) {
 	state, kmsKey, err := s.look(ctx, "find secret "+k.String(), k)
 	if err == nil && state != secretThere {
 		err = k.missing()
@@ -103,9 +106,9 @@ func (s *secretsManager) find(ctx context.Context, k secretKey) (kmsKey string, 
 
 // form gives a value as AWS takes it: what is text is shown as text in AWS's
 // console, and bytes stay as they are either way.
-func form(k secretKey, value []byte) (text *string, binary []byte, err error) {
+func form(k Key, value []byte) (text *string, binary []byte, err error) {
 	if len(value) > maxSecret {
-		return nil, nil, backend.Errorf(backend.ErrInvalid, "secret %q has %d bytes, more than the %d that AWS Secrets Manager takes", k.name, len(value), maxSecret)
+		return nil, nil, backend.Errorf(backend.ErrInvalid, "secret %q has %d bytes, more than the %d that AWS Secrets Manager takes", k.Name, len(value), maxSecret)
 	}
 	if utf8.Valid(value) {
 		return aws.String(string(value)), nil, nil
@@ -113,7 +116,7 @@ func form(k secretKey, value []byte) (text *string, binary []byte, err error) {
 	return nil, value, nil
 }
 
-func (s *secretsManager) create(ctx context.Context, k secretKey, value []byte) error {
+func (s *secretsManager) Create(ctx context.Context, k Key, value []byte) error {
 	doing := "create secret " + k.String()
 	if err := k.validate(); err != nil {
 		return err
@@ -127,10 +130,10 @@ func (s *secretsManager) create(ctx context.Context, k secretKey, value []byte) 
 		tags = append(tags, smtypes.Tag{Key: aws.String(key), Value: aws.String(value)})
 	}
 	_, err = s.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-		Name: aws.String(k.id()), SecretString: text, SecretBinary: binary, Tags: tags,
-		Description: aws.String("Secret " + k.name + " of OpenFaaS functions"),
+		Name: aws.String(k.ID()), SecretString: text, SecretBinary: binary, Tags: tags,
+		Description: aws.String("Secret " + k.Name + " of OpenFaaS functions"),
 	})
-	switch errorCode(err) {
+	switch awserr.Code(err) {
 	// A name whose secret is scheduled for deletion is an invalid request.
 	case "ResourceExistsException", "InvalidRequestException":
 	case "LimitExceededException":
@@ -147,18 +150,18 @@ func (s *secretsManager) create(ctx context.Context, k secretKey, value []byte) 
 	case state == secretAbsent:
 		return awserr.Wrap(doing, err)
 	}
-	if _, err := s.client.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: aws.String(k.id())}); err != nil {
+	if _, err := s.client.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: aws.String(k.ID())}); err != nil {
 		return awserr.Wrap(doing, err)
 	}
 	return s.put(ctx, doing, k, text, binary)
 }
 
-func (s *secretsManager) put(ctx context.Context, doing string, k secretKey, text *string, binary []byte) error {
-	_, err := s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(k.id()), SecretString: text, SecretBinary: binary})
+func (s *secretsManager) put(ctx context.Context, doing string, k Key, text *string, binary []byte) error {
+	_, err := s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(k.ID()), SecretString: text, SecretBinary: binary})
 	return awserr.Wrap(doing, err)
 }
 
-func (s *secretsManager) update(ctx context.Context, k secretKey, value []byte) error {
+func (s *secretsManager) Update(ctx context.Context, k Key, value []byte) error {
 	doing := "update secret " + k.String()
 	text, binary, err := form(k, value)
 	if err != nil {
@@ -173,7 +176,7 @@ func (s *secretsManager) update(ctx context.Context, k secretKey, value []byte) 
 	return s.put(ctx, doing, k, text, binary)
 }
 
-func (s *secretsManager) remove(ctx context.Context, k secretKey) error {
+func (s *secretsManager) Remove(ctx context.Context, k Key) error {
 	doing := "delete secret " + k.String()
 	switch state, err := s.state(ctx, doing, k); {
 	case err != nil:
@@ -181,6 +184,6 @@ func (s *secretsManager) remove(ctx context.Context, k secretKey) error {
 	case state != secretThere:
 		return k.missing()
 	}
-	_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String(k.id()), RecoveryWindowInDays: aws.Int64(recoveryDays)})
+	_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String(k.ID()), RecoveryWindowInDays: aws.Int64(recoveryDays)})
 	return awserr.Wrap(doing, err)
 }

@@ -1,4 +1,4 @@
-package aws
+package secrets
 
 import (
 	"context"
@@ -17,14 +17,17 @@ import (
 // SecureStrings. They cost nothing up to 4 KB, and hold text alone.
 type parameterStore struct{ client *ssm.Client }
 
+// InParameterStore returns the store that Parameter Store is.
+func InParameterStore(client *ssm.Client) Store { return &parameterStore{client} }
+
 // maxParameter is the limit of an advanced parameter in bytes
 // (docs.aws.amazon.com/systems-manager, "Managing parameter tiers").
 const maxParameter = 8192
 
 // path is the parameter's name.
-func (parameterStore) path(k secretKey) string { return "/" + k.id() }
+func (parameterStore) path(k Key) string { return "/" + k.ID() }
 
-func (s *parameterStore) reference(k secretKey) string { return ParameterStore + ":" + s.path(k) }
+func (s *parameterStore) Reference(k Key) string { return ParameterStore + ":" + s.path(k) }
 
 // described returns the parameters that filters let through, by name.
 func (s *parameterStore) described(ctx context.Context, doing string, filters ...ssmtypes.ParameterStringFilter) ([]ssmtypes.ParameterMetadata, error) {
@@ -44,8 +47,8 @@ func equals(key, value string) ssmtypes.ParameterStringFilter {
 	return ssmtypes.ParameterStringFilter{Key: aws.String(key), Option: aws.String("Equals"), Values: []string{value}}
 }
 
-func (s *parameterStore) names(ctx context.Context, namespace string) ([]string, error) {
-	folder := s.path(secretKey{namespace, ""})
+func (s *parameterStore) Names(ctx context.Context, namespace string) ([]string, error) {
+	folder := s.path(Key{namespace, ""})
 	there, err := s.described(ctx, "list secrets of namespace "+namespace,
 		ssmtypes.ParameterStringFilter{Key: aws.String("Path"), Option: aws.String("OneLevel"), Values: []string{strings.TrimSuffix(folder, "/")}},
 		equals("tag:"+tagNamespace, namespace))
@@ -59,8 +62,8 @@ func (s *parameterStore) names(ctx context.Context, namespace string) ([]string,
 }
 
 // find looks for a parameter with our tags.
-func (s *parameterStore) find(ctx context.Context, k secretKey) (kmsKey string, err error) {
-	found, err := s.described(ctx, "find secret "+k.String(), equals("Name", s.path(k)), equals("tag:"+tagNamespace, k.namespace), equals("tag:"+tagSecret, k.name))
+func (s *parameterStore) Find(ctx context.Context, k Key) (kmsKey string, err error) {
+	found, err := s.described(ctx, "find secret "+k.String(), equals("Name", s.path(k)), equals("tag:"+tagNamespace, k.Namespace), equals("tag:"+tagSecret, k.Name))
 	if err == nil && len(found) == 0 {
 		err = k.missing()
 	}
@@ -73,17 +76,17 @@ func (s *parameterStore) find(ctx context.Context, k secretKey) (kmsKey string, 
 	return "", nil
 }
 
-func (s *parameterStore) check(k secretKey, value []byte) error {
+func (s *parameterStore) check(k Key, value []byte) error {
 	switch {
 	case !utf8.Valid(value):
-		return backend.Errorf(backend.ErrInvalid, "secret %q is binary, and AWS Parameter Store keeps text: set secret_store=%s", k.name, SecretsManager)
+		return backend.Errorf(backend.ErrInvalid, "secret %q is binary, and AWS Parameter Store keeps text: set secret_store=%s", k.Name, SecretsManager)
 	case len(value) > maxParameter:
-		return backend.Errorf(backend.ErrInvalid, "secret %q has %d bytes, more than the %d that AWS Parameter Store takes", k.name, len(value), maxParameter)
+		return backend.Errorf(backend.ErrInvalid, "secret %q has %d bytes, more than the %d that AWS Parameter Store takes", k.Name, len(value), maxParameter)
 	}
 	return k.validate()
 }
 
-func (s *parameterStore) create(ctx context.Context, k secretKey, value []byte) error {
+func (s *parameterStore) Create(ctx context.Context, k Key, value []byte) error {
 	if err := s.check(k, value); err != nil {
 		return err
 	}
@@ -93,12 +96,12 @@ func (s *parameterStore) create(ctx context.Context, k secretKey, value []byte) 
 	}
 	_, err := s.client.PutParameter(ctx, &ssm.PutParameterInput{
 		Name: aws.String(s.path(k)), Value: aws.String(string(value)), Type: ssmtypes.ParameterTypeSecureString, Tier: ssmtypes.ParameterTierIntelligentTiering,
-		Tags: tags, Description: aws.String("Secret " + k.name + " of OpenFaaS functions"),
+		Tags: tags, Description: aws.String("Secret " + k.Name + " of OpenFaaS functions"),
 	})
 	doing := "create secret " + k.String()
-	switch errorCode(err) {
+	switch awserr.Code(err) {
 	case "ParameterAlreadyExists":
-		if _, findErr := s.find(ctx, k); findErr == nil {
+		if _, findErr := s.Find(ctx, k); findErr == nil {
 			return k.exists()
 		}
 		return k.foreign("parameter " + s.path(k) + " of AWS Parameter Store")
@@ -108,11 +111,11 @@ func (s *parameterStore) create(ctx context.Context, k secretKey, value []byte) 
 	return awserr.Wrap(doing, err)
 }
 
-func (s *parameterStore) update(ctx context.Context, k secretKey, value []byte) error {
+func (s *parameterStore) Update(ctx context.Context, k Key, value []byte) error {
 	if err := s.check(k, value); err != nil {
 		return err
 	}
-	if _, err := s.find(ctx, k); err != nil {
+	if _, err := s.Find(ctx, k); err != nil {
 		return err
 	}
 	_, err := s.client.PutParameter(ctx, &ssm.PutParameterInput{
@@ -122,12 +125,12 @@ func (s *parameterStore) update(ctx context.Context, k secretKey, value []byte) 
 	return awserr.Wrap("update secret "+k.String(), err)
 }
 
-func (s *parameterStore) remove(ctx context.Context, k secretKey) error {
-	if _, err := s.find(ctx, k); err != nil {
+func (s *parameterStore) Remove(ctx context.Context, k Key) error {
+	if _, err := s.Find(ctx, k); err != nil {
 		return err
 	}
 	_, err := s.client.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(s.path(k))})
-	if errorCode(err) == "ParameterNotFound" {
+	if awserr.Code(err) == "ParameterNotFound" {
 		return k.missing()
 	}
 	return awserr.Wrap("delete secret "+k.String(), err)

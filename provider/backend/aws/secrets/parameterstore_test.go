@@ -1,6 +1,7 @@
-package aws
+package secrets
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -10,9 +11,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/openfaas/faas-provider/types"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
@@ -24,8 +26,8 @@ type fakeParameters struct {
 }
 
 type fakeParameter struct {
-	value, kind string
-	tags        map[string]string
+	value, kind, key string
+	tags             map[string]string
 }
 
 type parameterCall struct {
@@ -42,10 +44,6 @@ func (f *fakeParameters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	if strings.Contains(r.URL.Path, "/functions") {
-		_, _ = w.Write([]byte(`{"Functions":[]}`))
-		return
-	}
 	var in parameterCall
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		http.Error(w, `{"__type":"SerializationException"}`, http.StatusBadRequest)
@@ -83,7 +81,7 @@ func (f *fakeParameters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // describe gives pages of one; mu is held.
 func (f *fakeParameters) describe(in parameterCall) any {
-	type parameter struct{ Name string }
+	type parameter struct{ Name, KeyId string }
 	page := struct {
 		Parameters []parameter
 		NextToken  string `json:",omitempty"`
@@ -109,83 +107,72 @@ func (f *fakeParameters) describe(in parameterCall) any {
 			break
 		}
 		if matches {
-			page.Parameters = append(page.Parameters, parameter{name})
+			page.Parameters = append(page.Parameters, parameter{name, f.all[name].key})
 		}
 	}
 	return page
 }
 
-func parametersOn(t *testing.T) (*Backend, *fakeParameters) {
+func parametersOn(t *testing.T) (Store, *fakeParameters) {
 	t.Helper()
 	fake := &fakeParameters{all: map[string]fakeParameter{}}
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
-	b, err := Open(t.Context(), Options{
-		MetricsFreshness: -1,
-		Namespace:        "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: noBucket,
-		DeployTimeout: time.Second, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s", SecretStore: ParameterStore,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b, fake
+	return InParameterStore(ssm.NewFromConfig(aws.Config{
+		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "s", ""),
+	})), fake
 }
 
-func TestSecretsInParameterStore(t *testing.T) {
-	b, fake := parametersOn(t)
+func at(name string) Key { return Key{"openfaas-fn", name} }
+
+func TestParameterStore(t *testing.T) {
+	store, fake := parametersOn(t)
 	ctx := t.Context()
-	secret := func(name, value string) types.Secret {
-		return types.Secret{Name: name, Namespace: "openfaas-fn", Value: value}
-	}
 	for _, name := range []string{"zwei", "eins"} {
-		if err := b.CreateSecret(ctx, secret(name, "value of "+name)); err != nil {
+		if err := store.Create(ctx, at(name), []byte("value of "+name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if p := fake.all["/faas-lambda/openfaas-fn/eins"]; p.value != "value of eins" || p.kind != "SecureString" || p.tags[tagSecret] != "eins" {
+	if p := fake.all["/faas-lambda/openfaas-fn/eins"]; p.value != "value of eins" || p.kind != "SecureString" || p.tags["faas-lambda:secret"] != "eins" || p.tags["faas-lambda:namespace"] != "openfaas-fn" {
 		t.Errorf("kept %+v", p)
 	}
-	list, err := b.Secrets(ctx, "openfaas-fn")
-	if err != nil || len(list) != 2 || list[0].Name != "eins" || list[1].Name != "zwei" || list[0].Value != "" {
-		t.Errorf("listed %v, %v", list, err)
+	names, err := store.Names(ctx, "openfaas-fn")
+	if slices.Sort(names); err != nil || !slices.Equal(names, []string{"eins", "zwei"}) {
+		t.Errorf("listed %v, %v", names, err)
 	}
-	if err := b.UpdateSecret(ctx, secret("eins", "neu")); err != nil || fake.all["/faas-lambda/openfaas-fn/eins"].value != "neu" {
+	if err := store.Update(ctx, at("eins"), []byte("neu")); err != nil || fake.all["/faas-lambda/openfaas-fn/eins"].value != "neu" {
 		t.Errorf("update: %v", err)
 	}
-	vars, _, err := b.secretVariables(ctx, "openfaas-fn", []string{"eins", "zwei"})
-	if want := `{"eins":"ssm:/faas-lambda/openfaas-fn/eins","zwei":"ssm:/faas-lambda/openfaas-fn/zwei"}`; err != nil || vars[secretsVariable] != want {
-		t.Errorf("variables %v, %v", vars, err)
+	if r := store.Reference(at("eins")); r != "ssm:/faas-lambda/openfaas-fn/eins" {
+		t.Errorf("referred to as %s", r)
 	}
-	if err := b.DeleteSecret(ctx, "openfaas-fn", "eins"); err != nil {
+	if err := store.Remove(ctx, at("eins")); err != nil {
 		t.Error(err)
 	}
-	if err := b.CreateSecret(ctx, secret("eins", "again")); err != nil {
+	if err := store.Create(ctx, at("eins"), []byte("again")); err != nil {
 		t.Errorf("create again: %v", err)
 	}
 }
 
 func TestWhatParameterStoreDoesNotKeep(t *testing.T) {
-	b, fake := parametersOn(t)
+	store, fake := parametersOn(t)
 	fake.all["/faas-lambda/openfaas-fn/theirs"] = fakeParameter{value: "kept"}
-	fake.all["/faas-lambda/openfaas-fn/ours"] = fakeParameter{tags: map[string]string{tagSecret: "ours", tagNamespace: "openfaas-fn"}}
-	ctx := t.Context()
-	at := func(name string) types.Secret {
-		return types.Secret{Name: name, Namespace: "openfaas-fn", Value: "x"}
-	}
+	fake.all["/faas-lambda/openfaas-fn/ours"] = fakeParameter{tags: at("ours").tags()}
+	ctx, x := t.Context(), []byte("x")
 	for _, c := range []struct {
 		name string
 		err  error
 		want error
 	}{
-		{"a second of a name", b.CreateSecret(ctx, at("ours")), backend.ErrExists},
-		{"a name that others have", b.CreateSecret(ctx, at("theirs")), backend.ErrConflict},
-		{"update of others'", b.UpdateSecret(ctx, at("theirs")), backend.ErrNotFound},
-		{"delete of others'", b.DeleteSecret(ctx, "openfaas-fn", "theirs"), backend.ErrNotFound},
-		{"update of a missing one", b.UpdateSecret(ctx, at("missing")), backend.ErrNotFound},
-		{"delete of a missing one", b.DeleteSecret(ctx, "openfaas-fn", "missing"), backend.ErrNotFound},
-		{"binary", b.CreateSecret(ctx, types.Secret{Name: "b", Namespace: "openfaas-fn", RawValue: []byte{0xff}}), backend.ErrInvalid},
-		{"too long", b.CreateSecret(ctx, types.Secret{Name: "l", Namespace: "openfaas-fn", Value: strings.Repeat("x", 8193)}), backend.ErrInvalid},
-		{"no file's name", b.CreateSecret(ctx, at("../x")), backend.ErrInvalid},
+		{"a second of a name", store.Create(ctx, at("ours"), x), backend.ErrExists},
+		{"a name that others have", store.Create(ctx, at("theirs"), x), backend.ErrConflict},
+		{"update of others'", store.Update(ctx, at("theirs"), x), backend.ErrNotFound},
+		{"delete of others'", store.Remove(ctx, at("theirs")), backend.ErrNotFound},
+		{"update of a missing one", store.Update(ctx, at("missing"), x), backend.ErrNotFound},
+		{"delete of a missing one", store.Remove(ctx, at("missing")), backend.ErrNotFound},
+		{"binary", store.Create(ctx, at("b"), []byte{0xff}), backend.ErrInvalid},
+		{"too long", store.Create(ctx, at("l"), bytes.Repeat(x, 8193)), backend.ErrInvalid},
+		{"no file's name", store.Create(ctx, at("../x"), x), backend.ErrInvalid},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, c.err, c.want)
@@ -194,8 +181,15 @@ func TestWhatParameterStoreDoesNotKeep(t *testing.T) {
 	if fake.all["/faas-lambda/openfaas-fn/theirs"].value != "kept" {
 		t.Error("others' parameter was changed")
 	}
-	_, _, err := b.secretVariables(ctx, "openfaas-fn", []string{"ours", "missing"})
-	if !errors.Is(err, backend.ErrInvalid) || errors.Is(err, backend.ErrNotFound) || !strings.Contains(err.Error(), `secret "missing" not found in namespace openfaas-fn`) {
-		t.Errorf("a deployment with a missing secret: %v", err)
+}
+
+func TestFindAll(t *testing.T) {
+	store, fake := parametersOn(t)
+	for name, key := range map[string]string{"a": "alias/aws/ssm", "b": "alias/own", "c": "alias/own", "d": "arn:key"} {
+		fake.all["/faas-lambda/openfaas-fn/"+name] = fakeParameter{tags: at(name).tags(), key: key}
+	}
+	keys, missing, err := FindAll(t.Context(), store, "openfaas-fn", []string{"d", "x", "c", "b", "a", "e"})
+	if err != nil || !slices.Equal(keys, []string{"alias/own", "arn:key"}) || !slices.Equal(missing, []string{`"x"`, `"e"`}) {
+		t.Errorf("keys %q, missing %q, %v", keys, missing, err)
 	}
 }
