@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/logs"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
@@ -112,8 +112,7 @@ type Backend struct {
 	observe      *observer
 	cache        cache
 	busy         busy
-	logPoll      time.Duration // how often followed logs are asked for
-	followers    atomic.Int64  // of logs
+	logs         *logs.Reader
 	log          *slog.Logger
 }
 
@@ -125,10 +124,11 @@ var (
 
 // Open prepares the backend. It reads configuration and calls no service.
 func Open(ctx context.Context, opts Options) (*Backend, error) {
-	b := &Backend{opts: opts, log: opts.Logger, logPoll: logPoll}
+	b := &Backend{opts: opts, log: opts.Logger}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
+	b.logs = logs.NewReader(b.log)
 	if b.opts.ReadyWait == 0 {
 		b.opts.ReadyWait = readyWait
 	}

@@ -1,4 +1,4 @@
-package aws
+package logs
 
 import (
 	"encoding/json"

@@ -1,17 +1,19 @@
-package aws
+// Package logs reads the lines of one function from its log group in CloudWatch Logs:
+// those of the past, the last of them, and those that come. It makes no group and sets
+// no retention, and which group a function has is told to it.
+package logs
 
 import (
 	"context"
-	"errors"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/openfaas/faas-provider/logs"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 )
-
-var _ backend.Logger = (*Backend)(nil)
 
 const (
 	// logPoll is how often followed logs are asked for. CloudWatch allows few
@@ -32,18 +34,36 @@ const (
 	maxTailBytes = 16 << 20
 )
 
-// Query implements backend.Logger with CloudWatch Logs. Lines of all sandboxes
-// come in the order of their time, as far as they are there. A line that arrives
-// late, by up to two minutes, comes late and is not lost; none comes twice.
-func (b *Backend) Query(ctx context.Context, r logs.Request) (<-chan logs.Message, error) {
-	name := backend.Name{Namespace: r.Namespace, Function: r.Name}
-	f, err := b.find(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	q := &logQuery{
-		backend: b, client: f.account.logs, name: name, function: f.function(), group: groupOf(f),
-		request: r, platform: backend.PlatformLines(ctx), out: make(chan logs.Message, 64), seen: newSeenEvents(time.Now().Add(-deepOverlap - logOverlap)),
+// Reader answers queries. One is for all of a provider: the more of them follow, the
+// longer each waits between two calls. It may be used concurrently.
+type Reader struct {
+	log       *slog.Logger
+	poll      time.Duration // how often followed logs are asked for
+	followers atomic.Int64
+}
+
+// NewReader returns a reader that tells log of lines that are late or missing.
+func NewReader(log *slog.Logger) *Reader { return &Reader{log: log, poll: logPoll} }
+
+// Source is the function whose lines are read.
+type Source struct {
+	Client   *cloudwatchlogs.Client
+	Name     backend.Name
+	Function string                     // its name in Lambda
+	Group    string                     // name of its log group, which may be that of others too, and need not be there yet
+	Gone     func(context.Context) bool // tells whether the function is no more, which ends what follows
+}
+
+// Query sends the lines that a request, whose name and namespace are not looked at,
+// asks for, and closes the channel after them, when ctx ends, or when the function is
+// gone. Those that Lambda writes itself are among them when backend.PlatformLines says
+// so. Lines of all sandboxes come in the order of their time, as far as they are there.
+// A line that arrives late, by up to two minutes, comes late and is not lost; none
+// comes twice.
+func (r *Reader) Query(ctx context.Context, source Source, request logs.Request) (<-chan logs.Message, error) {
+	q := &query{
+		Source: source, reader: r, request: request, platform: backend.PlatformLines(ctx),
+		out: make(chan logs.Message, 64), seen: newSeenEvents(time.Now().Add(-deepOverlap - logOverlap)),
 	}
 	// The first call is made here, so that what is wrong is told.
 	first, err := q.page(ctx, q.window(time.Now()))
@@ -54,16 +74,8 @@ func (b *Backend) Query(ctx context.Context, r logs.Request) (<-chan logs.Messag
 	return q.out, nil
 }
 
-// groupOf is where a function's log lines go.
-func groupOf(f *found) string {
-	if c := f.config.LoggingConfig; c != nil && aws.ToString(c.LogGroup) != "" {
-		return aws.ToString(c.LogGroup)
-	}
-	return logGroup(f.function())
-}
-
 // run sends everything that was asked for and closes out.
-func (q *logQuery) run(ctx context.Context, first logPage) {
+func (q *query) run(ctx context.Context, first answer) {
 	defer close(q.out)
 	now := time.Now()
 	err := q.past(ctx, now, first)
@@ -71,13 +83,13 @@ func (q *logQuery) run(ctx context.Context, first logPage) {
 		err = q.follow(ctx, now)
 	}
 	if err != nil && ctx.Err() == nil {
-		q.backend.log.Warn("logs end early", "function", q.name.Function, "namespace", q.name.Namespace, "error", err)
+		q.reader.log.Warn("logs end early", "function", q.Name.Function, "namespace", q.Name.Namespace, "error", err)
 	}
 }
 
 // window is what of the past is asked for.
-func (q *logQuery) window(now time.Time) logWindow {
-	w := logWindow{to: now.Add(logAhead)}
+func (q *query) window(now time.Time) window {
+	w := window{to: now.Add(logAhead)}
 	if q.request.Since != nil {
 		w.from = *q.request.Since
 	}
@@ -88,7 +100,7 @@ func (q *logQuery) window(now time.Time) logWindow {
 }
 
 // past sends the lines that there are, or the last of them.
-func (q *logQuery) past(ctx context.Context, now time.Time, first logPage) error {
+func (q *query) past(ctx context.Context, now time.Time, first answer) error {
 	if q.request.Since != nil {
 		q.begin = *q.request.Since
 	}
@@ -109,13 +121,13 @@ var tailSteps = []time.Duration{
 }
 
 // tail returns the last lines, the oldest first.
-func (q *logQuery) tail(ctx context.Context, now time.Time, first logPage) ([]logLine, error) {
+func (q *query) tail(ctx context.Context, now time.Time, first answer) ([]line, error) {
 	want := min(q.request.Tail, maxTailLines)
 	w, page := q.window(now), &first
-	var all []logLine
+	var all []line
 	for step := 1; ; step++ {
-		kept := logTail{limit: want - len(all)}
-		err := q.pages(ctx, w, page, func(_ context.Context, l logLine) error {
+		kept := tail{limit: want - len(all)}
+		err := q.pages(ctx, w, page, func(_ context.Context, l line) error {
 			kept.add(l)
 			return nil
 		})
@@ -145,28 +157,27 @@ func later(a, b time.Time) time.Time {
 }
 
 // follow sends what comes, until ctx ends or the function is no more.
-func (q *logQuery) follow(ctx context.Context, from time.Time) error {
-	followers := &q.backend.followers
-	followers.Add(1)
-	defer followers.Add(-1)
+func (q *query) follow(ctx context.Context, from time.Time) error {
+	q.reader.followers.Add(1)
+	defer q.reader.followers.Add(-1)
 	for poll := 1; ; poll++ {
-		if err := pause(ctx, q.backend.logPoll*time.Duration(1+followers.Load()/followersPerPoll)); err != nil {
+		if err := pause(ctx, q.reader.poll*time.Duration(1+q.reader.followers.Load()/followersPerPoll)); err != nil {
 			return err
 		}
 		now, overlap := time.Now(), logOverlap
 		if poll%deepEvery == 0 {
 			overlap = deepOverlap
-			if _, err := q.backend.Status(ctx, q.name); errors.Is(err, backend.ErrNotFound) {
+			if q.Gone(ctx) {
 				return nil
 			}
 		}
-		w := logWindow{from: later(q.begin, later(q.seen.floor, from.Add(-overlap))), to: now.Add(logAhead)}
+		w := window{from: later(q.begin, later(q.seen.floor, from.Add(-overlap))), to: now.Add(logAhead)}
 		if err := q.pages(ctx, w, nil, q.send); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
 			// What was missed is asked for again: from stays.
-			q.backend.log.Warn("logs are late", "function", q.name.Function, "namespace", q.name.Namespace, "error", err)
+			q.reader.log.Warn("logs are late", "function", q.Name.Function, "namespace", q.Name.Namespace, "error", err)
 			continue
 		}
 		from = now

@@ -1,4 +1,4 @@
-package aws
+package logs
 
 import (
 	"context"
@@ -16,13 +16,10 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
-// logQuery is one Query under way.
-type logQuery struct {
-	backend  *Backend
-	client   *cloudwatchlogs.Client
-	name     backend.Name
-	function string // name in Lambda
-	group    string
+// query is one Query under way.
+type query struct {
+	Source
+	reader   *Reader
 	request  logs.Request
 	platform bool
 	out      chan logs.Message
@@ -30,31 +27,31 @@ type logQuery struct {
 	begin    time.Time // before it nothing was, or shall be, read
 }
 
-// logWindow is a span of event times, both ends in it.
-type logWindow struct{ from, to time.Time }
+// window is a span of event times, both ends in it.
+type window struct{ from, to time.Time }
 
-// logLine is a line that was asked for.
-type logLine struct {
+// line is a line that was asked for.
+type line struct {
 	at             time.Time
 	instance, text string
 }
 
-// logPage is an answer of CloudWatch.
-type logPage struct {
-	lines []logLine
+// answer is an answer of CloudWatch.
+type answer struct {
+	lines []line
 	next  *string
 }
 
 // page reads the first page of a window.
-func (q *logQuery) page(ctx context.Context, w logWindow) (logPage, error) {
+func (q *query) page(ctx context.Context, w window) (answer, error) {
 	return q.read(ctx, w, nil)
 }
 
 // pages gives the lines of a window, page by page, so that what is held is one
 // page: at most a megabyte of text. first is the first one where it was read
 // already.
-func (q *logQuery) pages(ctx context.Context, w logWindow, first *logPage, use func(context.Context, logLine) error) error {
-	var page logPage
+func (q *query) pages(ctx context.Context, w window, first *answer, use func(context.Context, line) error) error {
+	var page answer
 	var err error
 	if first != nil {
 		page = *first
@@ -81,13 +78,13 @@ func (q *logQuery) pages(ctx context.Context, w logWindow, first *logPage, use f
 const patience = 10
 
 // patiently is read for those who have begun to send.
-func (q *logQuery) patiently(ctx context.Context, w logWindow, token *string) (logPage, error) {
+func (q *query) patiently(ctx context.Context, w window, token *string) (answer, error) {
 	for tries := 1; ; tries++ {
 		page, err := q.read(ctx, w, token)
 		if err == nil || tries == patience || !errors.Is(err, backend.ErrThrottled) && !errors.Is(err, backend.ErrUnavailable) {
 			return page, err
 		}
-		if err := pause(ctx, q.backend.logPoll); err != nil {
+		if err := pause(ctx, q.reader.poll); err != nil {
 			return page, err
 		}
 	}
@@ -95,59 +92,71 @@ func (q *logQuery) patiently(ctx context.Context, w logWindow, token *string) (l
 
 // read is one call. A group that is not there has no lines yet: Lambda makes it
 // when a function prints its first one.
-func (q *logQuery) read(ctx context.Context, w logWindow, token *string) (logPage, error) {
+func (q *query) read(ctx context.Context, w window, token *string) (answer, error) {
 	in := &cloudwatchlogs.FilterLogEventsInput{
-		LogGroupName: &q.group, StartTime: aws.Int64(max(0, w.from.UnixMilli())), EndTime: aws.Int64(w.to.UnixMilli()), NextToken: token,
+		LogGroupName: &q.Group, StartTime: aws.Int64(max(0, w.from.UnixMilli())), EndTime: aws.Int64(w.to.UnixMilli()), NextToken: token,
 	}
 	if strings.Contains(q.request.Instance, "/") {
 		in.LogStreamNames = []string{q.request.Instance}
 	}
-	out, err := q.client.FilterLogEvents(ctx, in)
-	if errorCode(err) == "ResourceNotFoundException" {
-		return logPage{}, nil
+	out, err := q.Client.FilterLogEvents(ctx, in)
+	if awserr.Code(err) == "ResourceNotFoundException" {
+		return answer{}, nil
 	}
 	if err != nil {
-		return logPage{}, awserr.Wrap("read logs of function "+q.name.String(), err)
+		return answer{}, awserr.Wrap("read logs of function "+q.Name.String(), err)
 	}
-	page := logPage{next: out.NextToken}
+	page := answer{next: out.NextToken}
 	for _, e := range out.Events {
 		at := time.UnixMilli(aws.ToInt64(e.Timestamp)).UTC()
 		function, instance := instanceOf(aws.ToString(e.LogStreamName))
 		text := strings.TrimSuffix(aws.ToString(e.Message), "\n")
 		switch {
 		case q.seen.before(aws.ToString(e.EventId), at):
-		case function != "" && function != q.function: // of another one, in the same group
+		case function != "" && function != q.Function: // of another one, in the same group
 		case q.request.Instance != "" && q.request.Instance != instance && q.request.Instance != aws.ToString(e.LogStreamName):
 		case !q.platform && platformLine(text):
 		default:
-			page.lines = append(page.lines, logLine{at, instance, text})
+			page.lines = append(page.lines, line{at, instance, text})
 		}
 	}
 	return page, nil
 }
 
-// send gives one line to the client.
-func (q *logQuery) send(ctx context.Context, l logLine) error {
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case q.out <- logs.Message{Name: q.name.Function, Namespace: q.name.Namespace, Instance: l.instance, Timestamp: l.at, Text: l.text}:
+	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// logTail holds the last lines of those that were added.
-type logTail struct {
-	limit, bytes int
-	held         []logLine
+// send gives one line to the client.
+func (q *query) send(ctx context.Context, l line) error {
+	select {
+	case q.out <- logs.Message{Name: q.Name.Function, Namespace: q.Name.Namespace, Instance: l.instance, Timestamp: l.at, Text: l.text}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-func (r *logTail) add(l logLine) {
+// tail holds the last lines of those that were added.
+type tail struct {
+	limit, bytes int
+	held         []line
+}
+
+func (r *tail) add(l line) {
 	r.held = append(r.held, l)
 	r.bytes += len(l.text)
 	for len(r.held) > r.limit || r.bytes > maxTailBytes {
 		r.bytes -= len(r.held[0].text)
-		r.held[0] = logLine{}
+		r.held[0] = line{}
 		r.held = r.held[1:]
 	}
 }

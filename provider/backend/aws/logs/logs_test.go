@@ -1,10 +1,11 @@
-package aws
+package logs
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -12,9 +13,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/openfaas/faas-provider/logs"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -44,19 +50,15 @@ func (f *fakeLogs) put(at time.Time, stream, message string) {
 }
 
 func (f *fakeLogs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if name, ok := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/"); ok && strings.HasPrefix(name, "logged") {
-		_, _ = fmt.Fprintf(w, `{"Configuration":{"FunctionName":"logged","FunctionArn":"arn","State":"Active"},"Tags":{%q:"logged",%q:"openfaas-fn"}}`, tagService, tagNamespace)
-		return
-	}
 	if r.Header.Get("X-Amz-Target") != "Logs_20140328.FilterLogEvents" {
-		refuse(w, http.StatusNotFound, "ResourceNotFoundException", "not here")
+		refuse(w, "InvalidAction", "not here")
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
 	if f.fails != nil && f.fails(f.calls) {
-		refuse(w, http.StatusBadRequest, "ThrottlingException", "Rate exceeded")
+		refuse(w, "ThrottlingException", "Rate exceeded")
 		return
 	}
 	var in struct {
@@ -65,7 +67,7 @@ func (f *fakeLogs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		NextToken          string
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.LogGroupName != "/aws/lambda/logged" || len(f.events) == 0 {
-		refuse(w, http.StatusBadRequest, "ResourceNotFoundException", "The specified log group does not exist.")
+		refuse(w, "ResourceNotFoundException", "The specified log group does not exist.")
 		return
 	}
 	var found []fakeEvent
@@ -87,29 +89,48 @@ func (f *fakeLogs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(out)
 }
 
-func logsOn(t *testing.T) (*Backend, *fakeLogs) {
+func refuse(w http.ResponseWriter, code, message string) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message})
+}
+
+// logged is a function's log, and who reads it.
+type logged struct {
+	*Reader
+	source Source
+	gone   atomic.Bool // the function is no more
+}
+
+func (l *logged) query(ctx context.Context, r logs.Request) (<-chan logs.Message, error) {
+	return l.Query(ctx, l.source, r)
+}
+
+func logsOn(t *testing.T) (*logged, *fakeLogs) {
 	t.Helper()
 	fake := &fakeLogs{page: 3}
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
-	b, err := Open(t.Context(), Options{
-		MetricsFreshness: -1,
-		Namespace:        "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: noBucket,
-		DeployTimeout: time.Second, MaxBackoff: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
-	})
-	if err != nil {
-		t.Fatal(err)
+	l := &logged{Reader: NewReader(slog.New(slog.DiscardHandler))}
+	l.poll = 2 * time.Millisecond
+	l.source = Source{
+		Client: cloudwatchlogs.NewFromConfig(aws.Config{
+			Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "s", ""),
+			Retryer: func() aws.Retryer {
+				return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
+			},
+		}),
+		Name: backend.Name{Namespace: "openfaas-fn", Function: "logged"}, Function: "logged", Group: "/aws/lambda/logged",
+		Gone: func(context.Context) bool { return l.gone.Load() },
 	}
-	b.logPoll = 2 * time.Millisecond
-	return b, fake
+	return l, fake
 }
 
 const logStream = "2026/11/24/[1]0123456789abcdef0123456789abcde"
 
-func query(ctx context.Context, t *testing.T, b *Backend, r logs.Request) []string {
+func texts(ctx context.Context, t *testing.T, l *logged, r logs.Request) []string {
 	t.Helper()
-	r.Name, r.Namespace = "logged", "openfaas-fn"
-	messages, err := b.Query(ctx, r)
+	messages, err := l.query(ctx, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +142,7 @@ func query(ctx context.Context, t *testing.T, b *Backend, r logs.Request) []stri
 }
 
 func TestLogsOfThePast(t *testing.T) {
-	b, fake := logsOn(t)
+	l, fake := logsOn(t)
 	now := time.Now()
 	for i := range 10 {
 		fake.put(now.Add(-time.Duration(10-i)*time.Hour), logStream+strconv.Itoa(i%3), "line "+strconv.Itoa(i)+"\n")
@@ -159,25 +180,20 @@ func TestLogsOfThePast(t *testing.T) {
 		{"since later", logs.Request{Since: ago(-time.Hour)}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := query(t.Context(), t, b, c.request); !slices.Equal(got, c.want) {
+			if got := texts(t.Context(), t, l, c.request); !slices.Equal(got, c.want) {
 				t.Errorf("got %q\nwant %q", got, c.want)
 			}
 		})
 	}
 	t.Run("platform lines too", func(t *testing.T) {
-		if got := query(backend.WithPlatformLines(t.Context()), t, b, logs.Request{}); len(got) != 18 {
+		if got := texts(backend.WithPlatformLines(t.Context()), t, l, logs.Request{}); len(got) != 18 {
 			t.Errorf("%d lines: %q", len(got), got)
 		}
 	})
 	t.Run("a function without lines", func(t *testing.T) {
-		b, _ := logsOn(t)
-		if got := query(t.Context(), t, b, logs.Request{}); len(got) != 0 {
+		l, _ := logsOn(t)
+		if got := texts(t.Context(), t, l, logs.Request{}); len(got) != 0 {
 			t.Errorf("%q", got)
-		}
-	})
-	t.Run("a function that does not exist", func(t *testing.T) {
-		if _, err := b.Query(t.Context(), logs.Request{Name: "nobody", Namespace: "openfaas-fn"}); !errors.Is(err, backend.ErrNotFound) {
-			t.Errorf("%v", err)
 		}
 	})
 }
@@ -185,7 +201,7 @@ func TestLogsOfThePast(t *testing.T) {
 // TestFollowedLogsLoseNothing writes lines of several sandboxes while they are
 // followed: out of order, some a minute and a half late, between calls that fail.
 func TestFollowedLogsLoseNothing(t *testing.T) {
-	b, fake := logsOn(t)
+	l, fake := logsOn(t)
 	fake.page = 40
 	fake.fails = func(call int) bool { return call%7 > 3 } // more in a row than are tried
 	old := time.Now().Add(-time.Hour)
@@ -196,7 +212,7 @@ func TestFollowedLogsLoseNothing(t *testing.T) {
 	defer end()
 	var messages <-chan logs.Message
 	for err := errors.New("not asked"); err != nil; { // the first call's failure is the caller's
-		messages, err = b.Query(ctx, logs.Request{Name: "logged", Namespace: "openfaas-fn", Follow: true, Tail: 2})
+		messages, err = l.query(ctx, logs.Request{Follow: true, Tail: 2})
 	}
 	got := map[string]int{}
 	for range 2 { // before there is more
@@ -248,6 +264,23 @@ func TestFollowedLogsLoseNothing(t *testing.T) {
 	}
 }
 
+func TestFollowingEndsWithTheFunction(t *testing.T) {
+	l, fake := logsOn(t)
+	fake.put(time.Now().Add(-time.Second), logStream, "hello")
+	messages, err := l.query(t.Context(), logs.Request{Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	for range messages {
+		got++
+		l.gone.Store(true)
+	}
+	if n := l.followers.Load(); got != 1 || n != 0 {
+		t.Errorf("%d lines, and %d follow", got, n)
+	}
+}
+
 // TestMemoryOfFollowedLogsIsBounded has more events than are remembered.
 func TestMemoryOfFollowedLogsIsBounded(t *testing.T) {
 	now := time.Now()
@@ -262,12 +295,12 @@ func TestMemoryOfFollowedLogsIsBounded(t *testing.T) {
 	if len(s.at) > s.limit {
 		t.Errorf("%d events are remembered", len(s.at))
 	}
-	tail := logTail{limit: maxTailLines}
+	last := tail{limit: maxTailLines}
 	for range 1000 {
-		tail.add(logLine{text: strings.Repeat("x", 1<<20)})
+		last.add(line{text: strings.Repeat("x", 1<<20)})
 	}
-	if len(tail.held) != maxTailBytes>>20 {
-		t.Errorf("%d lines of a megabyte are held", len(tail.held))
+	if len(last.held) != maxTailBytes>>20 {
+		t.Errorf("%d lines of a megabyte are held", len(last.held))
 	}
 }
 
