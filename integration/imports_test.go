@@ -74,6 +74,7 @@ var mayImport = []struct {
 	{"provider/backend/aws/eventstream", nil},
 	{"provider/backend/aws/logs", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws/secrets", []string{"provider/backend", "provider/backend/aws/awserr"}},
+	{"provider/backend/aws/usage", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "provider/packaging", "layers/..."}},
 	{"provider/backend/remote", []string{"provider/backend/...", "provider/api"}},     // its tests serve a provider
 	{"provider/backend/federation", []string{"provider/backend/...", "provider/api"}}, // its tests too

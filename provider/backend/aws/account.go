@@ -26,6 +26,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/usage"
 )
 
 // AccountOptions say where the functions of a namespace are.
@@ -47,7 +48,7 @@ type account struct {
 	clock   *clock
 	secrets *secretsmanager.Client
 	params  *ssm.Client
-	metrics cloudwatch.GetMetricDataAPIClient
+	usage   *usage.Meter // of its functions
 	s3      *s3.Client
 	tagging *resourcegroupstaggingapi.Client
 	sts     *sts.Client
@@ -57,16 +58,15 @@ type account struct {
 	ecr     *ecr.Client
 	iam     *iam.Client
 
-	measured  measurements // of its functions
-	documents documents    // records that were read
-	listing   *listing     // of its functions
-	roles     roles        // that are managed
-	unindexed sync.Once    // that there is no index of tags was said
-	wanted    string       // name of the bucket by configuration
-	mu        sync.Mutex   // guards what follows
-	id        string       // twelve digits, once asked for
-	partition string       // of AWS: aws, aws-cn, aws-us-gov; asked for with id
-	ensured   string       // name of the bucket, once it is known to be there
+	documents documents  // records that were read
+	listing   *listing   // of its functions
+	roles     roles      // that are managed
+	unindexed sync.Once  // that there is no index of tags was said
+	wanted    string     // name of the bucket by configuration
+	mu        sync.Mutex // guards what follows
+	id        string     // twelve digits, once asked for
+	partition string     // of AWS: aws, aws-cn, aws-us-gov; asked for with id
+	ensured   string     // name of the bucket, once it is known to be there
 }
 
 // newAccount makes the clients for key. It calls no service.
@@ -88,7 +88,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 		sts:     sts.NewFromConfig(cfg),
 		secrets: secretsmanager.NewFromConfig(cfg),
 		params:  ssm.NewFromConfig(cfg),
-		metrics: cloudwatch.NewFromConfig(cfg),
+		usage:   usage.New(cloudwatch.NewFromConfig(cfg)),
 		events:  eventbridge.NewFromConfig(cfg),
 		sns:     sns.NewFromConfig(cfg),
 		logs:    cloudwatchlogs.NewFromConfig(cfg),

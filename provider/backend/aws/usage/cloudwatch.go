@@ -1,10 +1,9 @@
-package aws
+package usage
 
 import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,16 +14,16 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
-// metricQuery is one of Lambda's metrics by function, and how it is put together.
-type metricQuery struct{ name, stat string }
+// query is one of Lambda's metrics by function, and how it is put together.
+type query struct{ name, stat string }
 
 // maxQueries is how many GetMetricData takes at a time (CloudWatch API reference).
 const maxQueries = 500
 
-// metricSums returns the sums of metrics from one time to another, by function
+// sums returns the sums of metrics from one time to another, by function
 // and metric.
-func (a *account) metricSums(ctx context.Context, functions []string, from, to time.Time, queries ...metricQuery) (map[string]map[string]float64, error) {
-	values, err := a.metricValues(ctx, functions, from, to, periodOf(to.Sub(from), to.Sub(from)), queries...)
+func (m *Meter) sums(ctx context.Context, functions []string, from, to time.Time, queries ...query) (map[string]map[string]float64, error) {
+	values, err := m.values(ctx, functions, from, to, periodOf(to.Sub(from), to.Sub(from)), queries...)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +53,9 @@ func periodOf(span, age time.Duration) time.Duration {
 	return time.Hour
 }
 
-// metricValues returns the values of metrics, by function and metric. A function
+// values returns the values of metrics, by function and metric. A function
 // that nobody invoked has none.
-func (a *account) metricValues(ctx context.Context, functions []string, from, to time.Time, period time.Duration, queries ...metricQuery) (map[string]map[string][]float64, error) {
+func (m *Meter) values(ctx context.Context, functions []string, from, to time.Time, period time.Duration, queries ...query) (map[string]map[string][]float64, error) {
 	out := make(map[string]map[string][]float64, len(functions))
 	type asked struct{ function, metric string }
 	for each := maxQueries / len(queries); len(functions) > 0; {
@@ -72,7 +71,7 @@ func (a *account) metricValues(ctx context.Context, functions []string, from, to
 				in.MetricDataQueries = append(in.MetricDataQueries, q.of(id, function, period))
 			}
 		}
-		pages := cloudwatch.NewGetMetricDataPaginator(a.metrics, in)
+		pages := cloudwatch.NewGetMetricDataPaginator(m.client, in)
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if awserr.Status(err, http.StatusNotFound) { // no answer of CloudWatch's
@@ -91,7 +90,7 @@ func (a *account) metricValues(ctx context.Context, functions []string, from, to
 	return out, nil
 }
 
-func (q metricQuery) of(id, function string, period time.Duration) cwtypes.MetricDataQuery {
+func (q query) of(id, function string, period time.Duration) cwtypes.MetricDataQuery {
 	return cwtypes.MetricDataQuery{Id: &id, MetricStat: &cwtypes.MetricStat{
 		Metric: &cwtypes.Metric{
 			Namespace: aws.String("AWS/Lambda"), MetricName: &q.name,
@@ -99,46 +98,4 @@ func (q metricQuery) of(id, function string, period time.Duration) cwtypes.Metri
 		},
 		Period: aws.Int32(int32(period.Seconds())), Stat: &q.stat,
 	}}
-}
-
-// measurements are what CloudWatch said lately, by the function's name in Lambda.
-type measurements struct {
-	mu    sync.Mutex // guards the rest
-	all   map[string]measured
-	pause time.Time // before it nothing is asked
-}
-
-// get returns what is known, and of which functions that is too old.
-func (m *measurements) get(functions []string, freshness time.Duration) (known map[string]measured, stale []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := time.Now()
-	known = make(map[string]measured, len(functions))
-	for _, function := range functions {
-		if function == "" {
-			continue
-		}
-		known[function] = m.all[function]
-		if freshness > 0 && now.Sub(m.all[function].at) > freshness && now.After(m.pause) {
-			stale = append(stale, function)
-		}
-	}
-	return known, stale
-}
-
-func (m *measurements) keep(fresh map[string]measured) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.all == nil || len(m.all) > maxCached {
-		m.all = map[string]measured{}
-	}
-	for function, v := range fresh {
-		m.all[function] = v
-	}
-}
-
-func (m *measurements) leave(until time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.pause = until
 }
