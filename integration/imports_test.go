@@ -73,6 +73,7 @@ var mayImport = []struct {
 	{"provider/backend/aws/envelope", []string{"provider/backend"}},
 	{"provider/backend/aws/eventstream", nil},
 	{"provider/backend/aws/logs", []string{"provider/backend", "provider/backend/aws/awserr"}},
+	{"provider/backend/aws/payload", []string{"provider/backend", "provider/backend/aws/envelope"}},
 	{"provider/backend/aws/secrets", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws/usage", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "provider/packaging", "layers/..."}},

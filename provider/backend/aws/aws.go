@@ -25,6 +25,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/logs"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
@@ -105,7 +106,7 @@ type Backend struct {
 	accounts     accounts
 	ssm          *ssm.Client // of the home account: namespaces
 	spaces       namespaces
-	budget       budget
+	payloads     *payload.Maker
 	rules        bucketRules
 	repositories repositories // of images
 	checks       checks
@@ -146,7 +147,7 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	if b.opts.RolePath == "" {
 		b.opts.RolePath = DefaultRolePath
 	}
-	b.budget = newBudget(opts.PayloadMemory)
+	b.payloads = payload.NewMaker(opts.PayloadMemory)
 	cfg, err := load(ctx, opts)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 )
 
 // caller invokes functions. Invocations are the one call whose cost counts, and
@@ -64,7 +65,7 @@ func (c *caller) address(ctx context.Context) (url.URL, error) {
 // call is one invocation.
 type call struct {
 	function, qualifier string
-	payload             *payload
+	payload             *payload.Payload
 	event               bool   // nobody waits for the answer
 	trace               string // X-Ray's header; may be empty
 }
@@ -89,7 +90,7 @@ func (c *caller) attempt(ctx context.Context, in call) (*http.Response, error) {
 		return nil, err
 	}
 	for attempt := 1; ; attempt++ {
-		r.Body = in.payload.open()
+		r.Body = in.payload.Open()
 		answer, err := c.transport.RoundTrip(r)
 		if err == nil && answer.StatusCode/100 == 2 {
 			return answer, nil
@@ -127,8 +128,8 @@ func (c *caller) request(ctx context.Context, in call) (*http.Request, error) {
 	r := &http.Request{
 		Method: http.MethodPost, URL: &target, Host: target.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        http.Header{"Content-Type": {"application/octet-stream"}, "User-Agent": {c.agent}},
-		ContentLength: int64(len(in.payload.data)),
-		GetBody:       func() (io.ReadCloser, error) { return in.payload.open(), nil },
+		ContentLength: int64(len(in.payload.Bytes())),
+		GetBody:       func() (io.ReadCloser, error) { return in.payload.Open(), nil },
 	}
 	if in.event {
 		r.Header["X-Amz-Invocation-Type"] = []string{"Event"}
@@ -141,7 +142,7 @@ func (c *caller) request(ctx context.Context, in call) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get credentials: %w", err)
 	}
-	sum := sha256.Sum256(in.payload.data)
+	sum := sha256.Sum256(in.payload.Bytes())
 	if err := c.signer.SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "lambda", c.options.Region, c.clock.now()); err != nil {
 		return nil, fmt.Errorf("sign request: %w", err)
 	}

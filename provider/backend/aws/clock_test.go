@@ -87,12 +87,12 @@ func TestAddressesAreSignedByAWSsClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, err := url.Parse(body.url)
+	address, err := url.Parse(body.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	signed, err := time.Parse("20060102T150405Z", address.Query().Get("X-Amz-Date"))
 	if ahead := time.Until(signed); err != nil || (ahead-off).Abs() > time.Minute {
-		t.Errorf("%s is signed %s ahead of our clock, S3 is %s: %v", body.url, ahead, off, err)
+		t.Errorf("%s is signed %s ahead of our clock, S3 is %s: %v", body.URL, ahead, off, err)
 	}
 }

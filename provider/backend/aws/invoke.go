@@ -48,17 +48,17 @@ func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*ht
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", to.doing(), err)
 	}
-	defer sent.release()
+	defer sent.Release()
 	ctx, cancel := context.WithCancel(ctx)
 	begin := time.Now()
 	answer, err := b.whenReady(ctx, to, call{
-		function: to.function, qualifier: to.qualifier, payload: sent.payload, event: event, trace: traceHeader(ctx, r),
+		function: to.function, qualifier: to.qualifier, payload: sent, event: event, trace: traceHeader(ctx, r),
 	})
 	b.observe.called("Lambda", operationOf(event), begin, err)
 	if err != nil {
 		err = b.refused(ctx, to, err)
 		cancel()
-		sent.discard(ctx)
+		sent.Discard(ctx)
 		return nil, err
 	}
 	if event {
@@ -67,7 +67,7 @@ func (b *Backend) invokeOn(ctx context.Context, to target, r *http.Request) (*ht
 	}
 	s := newStream(to, answer, func() {
 		cancel()
-		sent.discard(ctx)
+		sent.Discard(ctx)
 	})
 	if to.adopted {
 		return s.raw(r)

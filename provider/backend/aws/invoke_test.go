@@ -17,6 +17,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 )
 
 const nul = "\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -239,12 +240,12 @@ func TestOnlyWhatWasNotSentIsSentAgain(t *testing.T) {
 			b := newFakeLambda(t)
 			caller := newCaller(b.home.lambda.Options(), wire, &clock{})
 			freed := false
-			p := newPayload([]byte("{}"), func() { freed = true })
+			p := payload.New([]byte("{}"), func() { freed = true })
 			_, err := caller.invoke(t.Context(), call{function: "hello", payload: p})
 			if (err != nil) != c.fails || wire.attempts != c.attempts {
 				t.Errorf("%d attempts, %v", wire.attempts, err)
 			}
-			if p.release(); !freed {
+			if p.Release(); !freed {
 				t.Error("the payload is still held")
 			}
 		})

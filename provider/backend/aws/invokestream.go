@@ -11,6 +11,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/eventstream"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 )
 
 // stream is the body of an answer: the payload of Lambda's event stream.
@@ -31,7 +32,7 @@ type stream struct {
 func newStream(to target, answer *http.Response, end func()) *stream {
 	return &stream{
 		to: to, request: answer.Header.Get(requestIDHeader), body: answer.Body, end: end,
-		messages: eventstream.Reader{In: answer.Body, Buffer: getBuffer()},
+		messages: eventstream.Reader{In: answer.Body, Buffer: payload.GetBuffer()},
 		kind:     answer.Header.Get("Content-Type"),
 	}
 }
@@ -138,7 +139,7 @@ func (s *stream) Close() error {
 		_, err = io.Copy(io.Discard, io.LimitReader(s.body, maxRefusal))
 	}
 	_ = s.body.Close()
-	putBuffer(s.messages.Buffer)
+	payload.PutBuffer(s.messages.Buffer)
 	s.messages.Buffer, s.chunk = nil, nil
 	if s.err == nil {
 		s.err = context.Canceled

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 )
 
 // TestNothingEndsALongInvocation lets Lambda answer after 15 minutes, its longest
@@ -39,8 +41,8 @@ func TestNothingEndsALongInvocation(t *testing.T) {
 			served <- errors.Join(err, sent)
 		}()
 		begin := time.Now()
-		sent := newPayload([]byte(`{"a":"b"}`), nil)
-		defer sent.release()
+		sent := payload.New([]byte(`{"a":"b"}`), nil)
+		defer sent.Release()
 		answer, err := b.home.caller.invoke(t.Context(), call{function: "slow", payload: sent})
 		if err != nil {
 			after := time.Since(begin)

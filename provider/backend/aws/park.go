@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 )
 
 // Bodies that do not fit into an invocation lie in the bucket for as long as the
@@ -34,22 +36,31 @@ const (
 	queuedURLTime = 6*time.Hour + syncURLTime
 	// discardTime is how long removing one may take.
 	discardTime = 10 * time.Second
-	// payloadPart is what one upload holds in memory, for each of payloadParts.
-	payloadPart  = 5 << 20
+	// payloadPart is what one upload holds in memory, for each of payloadParts. S3
+	// takes no part under 5 MiB but the last (docs.aws.amazon.com/AmazonS3, "Amazon
+	// S3 multipart upload limits").
+	payloadPart  = payload.MaxParking / payloadParts
 	payloadParts = 2
 )
 
-// parked is a body in S3.
-type parked struct {
-	url     string // presigned: whoever has it can read the body
-	discard func(context.Context)
+// payloadFor returns what an invocation of to sends of r, whose body is parked in the
+// bucket, where there is one.
+func (b *Backend) payloadFor(ctx context.Context, to target, r *http.Request, queued bool) (*payload.Payload, error) {
+	in := payload.Invocation{Queued: queued, Raw: to.adopted, Trace: traceCarrier(ctx)}
+	if to.account.wanted != noBucket {
+		in.Park = func(ctx context.Context, body io.Reader) (payload.Parked, error) {
+			return b.park(ctx, to, body, queued)
+		}
+	}
+	return b.payloads.Make(ctx, r, in)
 }
 
-// park uploads a body as it is read, for an invocation that is queued or not.
-func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bool) (parked, error) {
+// park uploads a body as it is read, for an invocation that is queued or not. Its
+// address is presigned.
+func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bool) (payload.Parked, error) {
 	bucket, err := to.account.bucket(ctx)
 	if err != nil {
-		return parked{}, err
+		return payload.Parked{}, err
 	}
 	b.rules.ensure(ctx, b, to.account, bucket)
 	key := payloadPrefix + to.name.String() + "/" + rand.Text()
@@ -60,10 +71,10 @@ func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bo
 	})
 	_, err = manager.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &bucket, Key: &key, Body: source})
 	if source.err != nil {
-		return parked{}, backend.Errorf(backend.ErrInvalid, "read request body: %w", source.err)
+		return payload.Parked{}, backend.Errorf(backend.ErrInvalid, "read request body: %w", source.err)
 	}
 	if err != nil {
-		return parked{}, storeError(doing, bucket, err)
+		return payload.Parked{}, storeError(doing, bucket, err)
 	}
 	discard := func(ctx context.Context) { b.discard(ctx, to.account, bucket, key) }
 	valid := syncURLTime
@@ -73,9 +84,9 @@ func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bo
 	signed, err := to.account.clock.presigner(to.account.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, s3.WithPresignExpires(valid))
 	if err != nil {
 		discard(ctx)
-		return parked{}, awserr.Wrap("sign the address of the request's body", err)
+		return payload.Parked{}, awserr.Wrap("sign the address of the request's body", err)
 	}
-	return parked{url: signed.URL, discard: discard}, nil
+	return payload.Parked{URL: signed.URL, Discard: discard}, nil
 }
 
 // reader remembers an error of the request's body, which is the client's.

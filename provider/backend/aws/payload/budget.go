@@ -1,4 +1,4 @@
-package aws
+package payload
 
 import (
 	"context"
@@ -12,10 +12,10 @@ const (
 	// smallBody is what a request may hold without asking, in bytes.
 	smallBody = 64 << 10
 	// largestBody is what one request holds of a body at most: as it came, in
-	// gzip, in the event, and what an upload to S3 holds.
-	largestBody = 2*maxPayload + 2*payloadPart
-	// defaultPayloadMemory is Options.PayloadMemory's default.
-	defaultPayloadMemory = 256 << 20
+	// gzip, in the event, and what parking it holds.
+	largestBody = 2*maxPayload + MaxParking
+	// defaultMemory is how much bodies may take when nothing is said, in bytes.
+	defaultMemory = 256 << 20
 )
 
 // budget is the memory for bodies that are being sent.
@@ -26,14 +26,14 @@ type budget struct {
 
 func newBudget(size int64) budget {
 	if size <= 0 {
-		size = defaultPayloadMemory
+		size = defaultMemory
 	}
 	return budget{semaphore.NewWeighted(size), size}
 }
 
 // reserve waits until there is memory for a body of length bytes, -1 for one
 // that is not known, and returns how to give it back.
-func (b *Backend) reserve(ctx context.Context, length int64) (free func(), err error) {
+func (b budget) reserve(ctx context.Context, length int64) (free func(), err error) {
 	if length >= 0 && length <= smallBody {
 		return func() {}, nil
 	}
@@ -41,9 +41,9 @@ func (b *Backend) reserve(ctx context.Context, length int64) (free func(), err e
 	if length > 0 && length <= maxPayload/2 {
 		need = length * 7 / 3 // as it came and in base64
 	}
-	need = min(need, b.budget.size)
-	if err := b.budget.bytes.Acquire(ctx, need); err != nil {
+	need = min(need, b.size)
+	if err := b.bytes.Acquire(ctx, need); err != nil {
 		return nil, backend.Errorf(backend.ErrUnavailable, "wait for memory for the request's body: %w", err)
 	}
-	return func() { b.budget.bytes.Release(need) }, nil
+	return func() { b.bytes.Release(need) }, nil
 }

@@ -1,4 +1,4 @@
-package aws
+package payload
 
 import (
 	"bytes"
@@ -18,8 +18,7 @@ import (
 // encode returns the payload of an invocation where there is no bucket.
 func encode(t *testing.T, r *http.Request) ([]byte, error) {
 	t.Helper()
-	b := &Backend{budget: newBudget(0)}
-	out, err := b.payloadFor(t.Context(), target{account: &account{wanted: noBucket}}, r, false)
+	out, err := NewMaker(0).Make(t.Context(), r, Invocation{})
 	if err != nil {
 		return nil, err
 	}
