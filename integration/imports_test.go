@@ -70,6 +70,7 @@ var mayImport = []struct {
 	{"provider/backend", nil},
 	{"provider/packaging", []string{"provider/backend", "layers/...", "bootstrap/launch"}},
 	{"provider/backend/aws/awserr", []string{"provider/backend"}},
+	{"provider/backend/aws/doctor", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws/envelope", []string{"provider/backend"}},
 	{"provider/backend/aws/eventstream", nil},
 	{"provider/backend/aws/logs", []string{"provider/backend", "provider/backend/aws/awserr"}},

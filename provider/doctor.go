@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/doctor"
 	"github.com/faas-lambda/faas-lambda/provider/config"
 )
 
@@ -45,7 +46,7 @@ when something is broken.`,
 
 // examine examines the AWS of a configuration, or each part of a federation that
 // is on AWS.
-func examine(ctx context.Context, cfg config.Config) ([]aws.Finding, error) {
+func examine(ctx context.Context, cfg config.Config) ([]doctor.Finding, error) {
 	parts := []config.Child{{AWS: cfg.File.AWS}}
 	switch cfg.File.Kind {
 	case "aws":
@@ -57,7 +58,7 @@ func examine(ctx context.Context, cfg config.Config) ([]aws.Finding, error) {
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("examine AWS: the backend %s has nothing there", cfg.File.Kind)
 	}
-	var all []aws.Finding
+	var all []doctor.Finding
 	for _, part := range parts {
 		options := awsOptions(cfg)
 		if part.AWS != nil {
@@ -76,13 +77,13 @@ func examine(ctx context.Context, cfg config.Config) ([]aws.Finding, error) {
 }
 
 // report prints findings; its error says that something is broken.
-func report(cmd *cobra.Command, found []aws.Finding, asJSON bool) error {
+func report(cmd *cobra.Command, found []doctor.Finding, asJSON bool) error {
 	broken, width := 0, 0
 	for _, f := range found {
 		width = max(width, len(f.What))
 	}
 	for _, f := range found {
-		if f.State == aws.Broken {
+		if f.State == doctor.Broken {
 			broken++
 		}
 		if asJSON {

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/codes"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
 // observer counts what happens between the provider and AWS; package api counts
@@ -87,24 +87,8 @@ func (o *observer) forget(name backend.Name) {
 
 // called counts a call to AWS.
 func (o *observer) called(service, operation string, begin time.Time, err error) {
-	o.calls.WithLabelValues(service, operation, errorCode(err)).Inc()
+	o.calls.WithLabelValues(service, operation, awserr.Label(err)).Inc()
 	o.callSeconds.WithLabelValues(service, operation).Observe(time.Since(begin).Seconds())
-}
-
-// errorCode is AWS's code for err, or a word for an error that is not AWS's.
-func errorCode(err error) string {
-	var api smithy.APIError
-	switch {
-	case err == nil:
-		return ""
-	case errors.Is(err, context.Canceled):
-		return "Canceled"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "DeadlineExceeded"
-	case errors.As(err, &api):
-		return api.ErrorCode()
-	}
-	return "ConnectionFailed"
 }
 
 // watch makes every call of an SDK's client counted, and a span of the trace
@@ -118,7 +102,7 @@ func (o *observer) watch(stack *middleware.Stack) error {
 		out, metadata, err := next.HandleInitialize(ctx, in)
 		o.called(service, operation, begin, err)
 		if err != nil {
-			span.SetStatus(codes.Error, errorCode(err))
+			span.SetStatus(codes.Error, awserr.Label(err))
 		}
 		return out, metadata, err
 	}), middleware.After)

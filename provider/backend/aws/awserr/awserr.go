@@ -117,6 +117,23 @@ func Code(err error) string {
 	return ""
 }
 
+// Label returns what metrics call an error by: AWS's code, or a word for one that is not
+// AWS's; empty for nil.
+func Label(err error) string {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, context.Canceled):
+		return "Canceled"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "DeadlineExceeded"
+	case errors.As(err, &api):
+		return api.ErrorCode()
+	}
+	return "ConnectionFailed"
+}
+
 func throttledFor(err error) time.Duration {
 	var asked interface{ RetryAfter() time.Duration }
 	if errors.As(err, &asked) {

@@ -54,6 +54,20 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+func TestLabel(t *testing.T) {
+	for want, err := range map[string]error{
+		"":                          nil,
+		"Canceled":                  fmt.Errorf("get f: %w", context.Canceled),
+		"DeadlineExceeded":          context.DeadlineExceeded,
+		"ResourceNotFoundException": Wrap("get f", &types.ResourceNotFoundException{}),
+		"ConnectionFailed":          errors.New("reset"),
+	} {
+		if got := Label(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
+
 type patient struct{ smithy.GenericAPIError }
 
 func (*patient) RetryAfter() time.Duration { return 3 * time.Second }

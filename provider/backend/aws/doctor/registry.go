@@ -1,4 +1,4 @@
-package aws
+package doctor
 
 import (
 	"context"
@@ -18,11 +18,12 @@ const registryWait = 10 * time.Second
 
 // registry looks for what container images are pushed to.
 func (d *doctor) registry(ctx context.Context) {
-	if host, _, other := strings.Cut(d.opts.ImageRepository, "/"); other && ecrHost.FindStringSubmatch(host) == nil {
+	if d.Images != "" {
+		host, _, _ := strings.Cut(d.Images, "/")
 		d.otherRegistry(ctx, host)
 		return
 	}
-	if _, err := d.account.ecr.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}); err != nil {
+	if _, err := ecr.NewFromConfig(d.Config).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}); err != nil {
 		d.say("registry", Warning, awserr.Wrap("ask ECR for a token", err).Error(), "allow ecr:GetAuthorizationToken, or functions that need a container image cannot be deployed")
 		return
 	}
@@ -36,11 +37,11 @@ func (d *doctor) otherRegistry(ctx context.Context, host string) {
 	defer cancel()
 	err := answers(ctx, "https://"+host+"/v2/")
 	if err == nil {
-		d.say("registry", Fine, d.opts.ImageRepository, "")
+		d.say("registry", Fine, d.Images, "")
 		return
 	}
 	if answers(ctx, "http://"+host+"/v2/") == nil {
-		d.say("registry", Fine, d.opts.ImageRepository+", without TLS (insecure_registries)", "")
+		d.say("registry", Fine, d.Images+", without TLS (insecure_registries)", "")
 		return
 	}
 	d.say("registry", Warning, fmt.Sprintf("reach registry %s: %v", host, err),

@@ -1,14 +1,17 @@
-package aws
+// Package doctor examines what the provider needs of one AWS account, in one region:
+// credentials, permissions, role, limits, bucket, registry; and says what to do. It
+// changes nothing, and what is needed is told to it.
+package doctor
 
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -42,32 +45,34 @@ const maxSkew = 5 * time.Minute
 // smallConcurrency is what new accounts may have.
 const smallConcurrency = 10
 
-// Examine looks at everything that the provider needs of AWS, and changes
-// nothing: in the account of the default namespace, and in those of the namespaces
-// that have one by configuration. It goes on after what is broken as far as that
-// makes sense.
-func Examine(ctx context.Context, opts Options) []Finding {
-	b, err := Open(ctx, opts)
-	if err != nil {
-		return []Finding{{"configuration", Broken, err.Error(), "mend the configuration: docs/configuration.md lists it"}}
-	}
-	found := (&doctor{account: b.home, opts: b.opts}).examine(ctx)
-	for _, namespace := range slices.Sorted(maps.Keys(opts.Accounts)) {
-		a := b.accounts.get(b.config, opts.Accounts[namespace], b.opts)
-		if a == b.home {
-			continue
-		}
-		for _, f := range (&doctor{account: a, opts: b.opts}).examine(ctx) {
-			f.What += " of " + namespace
-			found = append(found, f)
-		}
-	}
-	return found
+// Account is what is examined.
+type Account struct {
+	Config aws.Config // region, credentials and endpoint
+	S3     *s3.Client
+
+	// Policy is what the provider has to be allowed, where the account is; an error
+	// is that of finding out which account it is.
+	Policy func(context.Context) (Policy, error)
+
+	// Role is what functions run as, an ARN; empty when that is not set, or when
+	// RolesPath is the path in IAM of the roles that the provider makes.
+	Role, RolesPath string
+
+	// Bucket names the bucket of what is too large for Lambda; nil when there shall
+	// be none. BucketIsMade says that the provider makes it when it is needed.
+	Bucket       func(context.Context) (string, error)
+	BucketIsMade bool
+
+	// Images is where container images are pushed to, host/name; empty for ECR of
+	// the account.
+	Images string
 }
 
-// examine looks at one account and region.
-func (d *doctor) examine(ctx context.Context) []Finding {
-	d.say("region", Fine, d.account.config.Region, "")
+// Examine looks at everything. It goes on after what is broken as far as that makes
+// sense.
+func Examine(ctx context.Context, a Account) []Finding {
+	d := &doctor{Account: a, lambda: lambda.NewFromConfig(a.Config), iam: iam.NewFromConfig(a.Config)}
+	d.say("region", Fine, d.Config.Region, "")
 	if !d.identity(ctx) {
 		return d.findings
 	}
@@ -80,8 +85,9 @@ func (d *doctor) examine(ctx context.Context) []Finding {
 }
 
 type doctor struct {
-	account  *account
-	opts     Options
+	Account
+	lambda   *lambda.Client
+	iam      *iam.Client
 	arn      string // who we are
 	findings []Finding
 }
@@ -92,21 +98,25 @@ func (d *doctor) say(what string, state State, said, advice string) {
 
 // identity finds out who we are, and whether our clock is right.
 func (d *doctor) identity(ctx context.Context) bool {
-	credentials, err := d.account.config.Credentials.Retrieve(ctx)
+	credentials, err := d.Config.Credentials.Retrieve(ctx)
 	if err != nil {
 		d.say("credentials", Broken, err.Error(),
 			"give the provider credentials: a role for the pod (IRSA or pod identity) or the instance, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
 		return false
 	}
 	asked := time.Now()
-	out, err := d.account.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	out, err := sts.NewFromConfig(d.Config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		d.say("credentials", Broken, awserr.Wrap("ask who we are", err).Error(), d.refusedIdentity(err))
 		return false
 	}
 	d.arn = aws.ToString(out.Arn)
 	d.say("credentials", Fine, d.arn+" by "+credentials.Source, "")
-	skew := serverTime(out.ResultMetadata).Sub(asked).Round(time.Second)
+	answered, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
+	if !ok {
+		answered = time.Now()
+	}
+	skew := answered.Sub(asked).Round(time.Second)
 	switch {
 	case skew.Abs() >= maxSkew:
 		d.say("clock", Broken, fmt.Sprintf("off by %s", skew), "set the clock: AWS refuses signatures that are five minutes off")
@@ -120,7 +130,7 @@ func (d *doctor) identity(ctx context.Context) bool {
 
 // refusedIdentity is what to do when AWS does not tell who we are.
 func (d *doctor) refusedIdentity(err error) string {
-	region := d.account.config.Region
+	region := d.Config.Region
 	switch code := awserr.Code(err); {
 	case code == "SignatureDoesNotMatch", code == "RequestExpired", code == "InvalidSignatureException":
 		return "set the clock, or check the secret key"
@@ -140,7 +150,7 @@ func (d *doctor) refusedIdentity(err error) string {
 
 // limits tells how much the account may run at once.
 func (d *doctor) limits(ctx context.Context) {
-	out, err := d.account.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
+	out, err := d.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
 	if err != nil || out.AccountLimit == nil {
 		d.say("limits", Warning, fmt.Sprint(awserr.Wrap("read limits of the account", err)), "allow lambda:GetAccountSettings")
 		return
@@ -162,18 +172,18 @@ func (d *doctor) limits(ctx context.Context) {
 
 // bucket looks for the bucket without making it.
 func (d *doctor) bucket(ctx context.Context) {
-	if d.account.wanted == noBucket {
+	if d.Bucket == nil {
 		d.say("bucket", Warning, "there is none", "packages over 50 MB and bodies over 6 MB are refused: set code_bucket, or leave it empty")
 		return
 	}
-	name, err := d.account.bucketName(ctx)
+	name, err := d.Bucket(ctx)
 	if err == nil {
-		_, err = d.account.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})
+		_, err = d.S3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})
 	}
 	switch {
 	case err == nil:
 		d.say("bucket", Fine, name, "")
-	case awserr.Status(err, http.StatusNotFound) && d.account.wanted == "":
+	case awserr.Status(err, http.StatusNotFound) && d.BucketIsMade:
 		d.say("bucket", Fine, name+" will be made when it is needed", "")
 	case awserr.Status(err, http.StatusNotFound):
 		d.say("bucket", Broken, name+" does not exist", "make it, or leave code_bucket empty")

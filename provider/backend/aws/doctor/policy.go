@@ -1,4 +1,4 @@
-package aws
+package doctor
 
 import (
 	"context"
@@ -14,6 +14,18 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
+// Policy is what the provider has to be allowed.
+type Policy struct {
+	Statements []Statement
+	Context    map[string]string // what is known of the calls, by IAM's keys of conditions; an empty value is not
+}
+
+// Statement is a part of a policy: actions, each on one of the resources.
+type Statement struct {
+	Sid                string // "Doctor" is for what is asked here alone
+	Actions, Resources []string
+}
+
 // vital are the statements of the provider's policy without which it does
 // nothing; the others are of things that not everybody uses.
 var vital = []string{"Invoke", "ReadFunctions", "ListFunctions", "DeployFunctions", "ChangeOwnFunctions", "GiveFunctionsTheirRole", "MakeRoles", "KeepRoles"}
@@ -22,26 +34,22 @@ var vital = []string{"Invoke", "ReadFunctions", "ListFunctions", "DeployFunction
 // resources such as it names; where we may not ask that, some calls that change
 // nothing are tried.
 func (d *doctor) permissions(ctx context.Context) {
-	place, err := d.account.place(ctx)
+	policy, err := d.Policy(ctx)
 	if err != nil {
 		d.say("permissions", Broken, err.Error(), "allow sts:GetCallerIdentity")
 		return
 	}
-	place.Bucket, place.Role, place.RolePath, place.RoleBoundary, place.Store = d.opts.CodeBucket, d.account.role, d.opts.RolePath, d.opts.RoleBoundary, d.opts.SecretStore
-	if !strings.Contains(d.opts.ImageRepository, "/") {
-		place.Repository = d.opts.ImageRepository
-	}
 	count, lacks, state := 0, []string(nil), Warning
-	for _, s := range ProviderPolicy(place).Statement {
+	for _, s := range policy.Statements {
 		if s.Sid == "Doctor" {
 			continue
 		}
-		denied, err := d.simulate(ctx, place, s)
+		denied, err := d.simulate(ctx, policy, s)
 		if err != nil {
 			d.probe(ctx, err)
 			return
 		}
-		if count += len(s.Action); len(denied) > 0 {
+		if count += len(s.Actions); len(denied) > 0 {
 			lacks = append(lacks, denied...)
 			if slices.Contains(vital, s.Sid) {
 				state = Broken
@@ -58,17 +66,17 @@ func (d *doctor) permissions(ctx context.Context) {
 
 // simulate returns the actions of a statement that are allowed on none of its
 // resources.
-func (d *doctor) simulate(ctx context.Context, place Place, s Statement) ([]string, error) {
-	denied := slices.Clone(s.Action)
-	for _, resource := range s.Resource {
+func (d *doctor) simulate(ctx context.Context, policy Policy, s Statement) ([]string, error) {
+	denied := slices.Clone(s.Actions)
+	for _, resource := range s.Resources {
 		if len(denied) == 0 {
 			break
 		}
 		if resource != "*" {
 			resource = strings.ReplaceAll(resource, "*", "faas-lambda") // one of those
 		}
-		pages := iam.NewSimulatePrincipalPolicyPaginator(d.account.iam, &iam.SimulatePrincipalPolicyInput{
-			PolicySourceArn: aws.String(principal(d.arn)), ActionNames: denied, ResourceArns: []string{resource}, ContextEntries: simulatedContext(place),
+		pages := iam.NewSimulatePrincipalPolicyPaginator(d.iam, &iam.SimulatePrincipalPolicyInput{
+			PolicySourceArn: aws.String(principal(d.arn)), ActionNames: denied, ResourceArns: []string{resource}, ContextEntries: policy.context(),
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
@@ -85,13 +93,10 @@ func (d *doctor) simulate(ctx context.Context, place Place, s Statement) ([]stri
 	return denied, nil
 }
 
-// simulatedContext is what is known of a call that we would make: about a function
-// of ours, about a role that is passed to Lambda.
-func simulatedContext(place Place) []iamtypes.ContextEntry {
+// context gives what is known as IAM takes it.
+func (p Policy) context() []iamtypes.ContextEntry {
 	var out []iamtypes.ContextEntry
-	for key, value := range map[string]string{
-		"aws:ResourceTag/" + tagService: "any", "iam:PassedToService": "lambda.amazonaws.com", "iam:PermissionsBoundary": place.withDefaults().RoleBoundary,
-	} {
+	for key, value := range p.Context {
 		if value != "" {
 			out = append(out, iamtypes.ContextEntry{ContextKeyName: aws.String(key), ContextKeyType: iamtypes.ContextKeyTypeEnumString, ContextKeyValues: []string{value}})
 		}
@@ -111,37 +116,32 @@ func principal(arn string) string {
 
 // probe tries calls that read.
 func (d *doctor) probe(ctx context.Context, why error) {
-	_, err := d.account.lambda.ListFunctions(ctx, &lambda.ListFunctionsInput{MaxItems: aws.Int32(1)})
+	_, err := d.lambda.ListFunctions(ctx, &lambda.ListFunctionsInput{MaxItems: aws.Int32(1)})
 	if err != nil {
 		d.say("permissions", Broken, awserr.Wrap("list functions", err).Error(), "attach what `faas-lambda iam` prints")
 		return
 	}
-	d.say("permissions", Warning, "functions may be listed; the rest could not be simulated ("+errorCode(why)+")",
+	d.say("permissions", Warning, "functions may be listed; the rest could not be simulated ("+awserr.Label(why)+")",
 		"allow iam:SimulatePrincipalPolicy to see what is missing")
 }
 
 // role examines what functions run as.
 func (d *doctor) role(ctx context.Context) {
-	switch d.account.role {
-	case "":
+	switch {
+	case d.RolesPath != "":
+		d.managedRoles(ctx)
+	case d.Role == "":
 		d.say("execution role", Broken, "lambda_execution_role is not set",
 			"set it to managed; or make a role that Lambda may assume (faas-lambda iam --trust) with the policy of faas-lambda iam --functions, and name its ARN")
-	case ManagedRole:
-		d.managedRoles(ctx)
 	default:
-		d.say("execution role", Fine, d.account.role, "")
+		d.say("execution role", Fine, d.Role, "")
 	}
 }
 
 // managedRoles looks for the roles that the provider made, as serve does for those
 // that were left.
 func (d *doctor) managedRoles(ctx context.Context) {
-	path := d.opts.RolePath
-	if path == "" {
-		path = DefaultRolePath
-	}
-	path += d.account.config.Region + "/"
-	out, err := d.account.iam.ListRoles(ctx, &iam.ListRolesInput{PathPrefix: &path, MaxItems: aws.Int32(1000)})
+	out, err := d.iam.ListRoles(ctx, &iam.ListRolesInput{PathPrefix: &d.RolesPath, MaxItems: aws.Int32(1000)})
 	if err != nil {
 		d.say("execution role", Broken, awserr.Wrap("list managed roles", err).Error(), "attach what `faas-lambda iam` prints with lambda_execution_role=managed")
 		return
@@ -150,5 +150,5 @@ func (d *doctor) managedRoles(ctx context.Context) {
 	if out.IsTruncated {
 		more = " or more"
 	}
-	d.say("execution role", Fine, fmt.Sprintf("one for each function, under %s: %d%s are there", path, len(out.Roles), more), "")
+	d.say("execution role", Fine, fmt.Sprintf("one for each function, under %s: %d%s are there", d.RolesPath, len(out.Roles), more), "")
 }

@@ -1,12 +1,19 @@
-package aws
+package doctor
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // illAWS answers what the doctor asks for; ill names what is wrong with it.
@@ -48,12 +55,23 @@ func (a illAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(r.URL.Path, "/functions"):
 		_, _ = fmt.Fprint(w, `{"Functions":[]}`)
 	case strings.HasSuffix(r.Header.Get("X-Amz-Target"), "GetAuthorizationToken") && a.ill == "registry":
-		refuse(w, http.StatusBadRequest, "AccessDeniedException", "no")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"no"}`)
 	case strings.HasSuffix(r.Header.Get("X-Amz-Target"), "GetAuthorizationToken"):
 		_, _ = fmt.Fprint(w, `{"authorizationData":[]}`)
 	case r.Method == http.MethodHead && a.ill == "bucket":
 		w.WriteHeader(http.StatusNotFound)
 	}
+}
+
+// needed is what the provider has to be allowed; the doctor's own questions are not
+// asked about.
+var needed = Policy{
+	Statements: []Statement{
+		{"DeployFunctions", []string{"lambda:CreateFunction", "lambda:DeleteFunction"}, []string{"arn:aws:lambda:us-east-1:123456789012:function:*"}},
+		{"Doctor", []string{"iam:SimulatePrincipalPolicy"}, []string{"*"}},
+	},
+	Context: map[string]string{"iam:PassedToService": "lambda.amazonaws.com", "iam:PermissionsBoundary": ""},
 }
 
 func TestDoctor(t *testing.T) {
@@ -73,27 +91,42 @@ func TestDoctor(t *testing.T) {
 		{"execution role", Broken, "lambda_execution_role"},
 		{"region", Broken, "AWS_REGION"},
 		{"other registry", Warning, "reach registry 127.0.0.1:1"},
+		{"account", Broken, "no account"},
+		{"no bucket", Warning, "code_bucket"},
 	} {
 		t.Run(c.ill, func(t *testing.T) {
 			server := httptest.NewServer(illAWS{c.ill})
 			defer server.Close()
-			o := Options{
-				Namespace: "openfaas-fn", Role: "arn:aws:iam::123456789012:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute, CodeBucket: "code",
-				DeployTimeout: time.Second, MaxBackoff: time.Millisecond, Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+			cfg := aws.Config{
+				Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "s", ""),
+				Retryer: func() aws.Retryer {
+					return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
+				},
+			}
+			account := Account{
+				Role:   "arn:aws:iam::123456789012:role/r",
+				Bucket: func(context.Context) (string, error) { return "code", nil },
+				Policy: func(context.Context) (Policy, error) { return needed, nil },
 			}
 			what := c.ill
 			switch what {
 			case "execution role":
-				o.Role = ""
+				account.Role = ""
 			case "region": // which nobody answers for
-				o.Endpoint, what = "http://127.0.0.1:1", "credentials"
+				cfg.BaseEndpoint, what = aws.String("http://127.0.0.1:1"), "credentials"
 			case "other registry":
-				o.ImageRepository, what = "127.0.0.1:1/functions", "registry"
+				account.Images, what = "127.0.0.1:1/functions", "registry"
 			case "simulation":
 				what = "permissions"
+			case "account":
+				account.Policy = func(context.Context) (Policy, error) { return Policy{}, errors.New("no account") }
+				what = "permissions"
+			case "no bucket":
+				account.Bucket, what = nil, "bucket"
 			}
+			account.Config, account.S3 = cfg, s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 			seen := false
-			for _, f := range Examine(t.Context(), o) {
+			for _, f := range Examine(t.Context(), account) {
 				switch {
 				case f.What == what:
 					seen = true
