@@ -1,9 +1,9 @@
 // Package aws runs OpenFaaS functions on AWS Lambda: the package of an image
 // becomes a version of a Lambda function, an invocation an
-// InvokeWithResponseStream. It is
-// the only package that imports AWS's SDK. Everything that there is to know
-// about a function is kept in AWS, in the function's own configuration and
-// tags; this package keeps only caches.
+// InvokeWithResponseStream. AWS's SDK is imported here and in the packages below
+// alone, none of which imports this one. Everything that there is to know about a
+// function is kept in AWS, in the function's own configuration and tags; this
+// package keeps only caches.
 package aws
 
 import (
