@@ -4,6 +4,7 @@
 package lambdatest
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -56,9 +57,10 @@ type API struct {
 }
 
 type invocation struct {
-	id     string
-	event  []byte
-	result chan Result
+	id      string
+	event   []byte
+	timeout time.Duration
+	result  chan Result
 }
 
 // Start listens on a free loopback port.
@@ -102,9 +104,14 @@ func (a *API) Twice() []string {
 
 // Invoke has the event served and returns the answer.
 func (a *API) Invoke(ctx context.Context, event []byte) (Result, error) {
+	return a.InvokeWithin(ctx, cmp.Or(a.Timeout, time.Minute), event)
+}
+
+// InvokeWithin is Invoke with another timeout than the API's own.
+func (a *API) InvokeWithin(ctx context.Context, timeout time.Duration, event []byte) (Result, error) {
 	a.mu.Lock()
 	a.count++
-	inv := &invocation{id: fmt.Sprintf("00000000-0000-4000-8000-%012d", a.count), event: event, result: make(chan Result, 1)}
+	inv := &invocation{id: fmt.Sprintf("00000000-0000-4000-8000-%012d", a.count), event: event, timeout: timeout, result: make(chan Result, 1)}
 	a.running[inv.id] = inv
 	a.mu.Unlock()
 	select {
@@ -134,13 +141,9 @@ func (a *API) serveNext(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case inv := <-a.next:
-		timeout := a.Timeout
-		if timeout == 0 {
-			timeout = time.Minute
-		}
 		h := w.Header()
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
-		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(timeout).UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(inv.timeout).UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:test")
 		h.Set("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1")
 		for name, value := range a.Header {

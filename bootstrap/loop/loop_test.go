@@ -214,7 +214,7 @@ func TestDeadlineIsAnsweredBeforeLambdaKills(t *testing.T) {
 	p.api.Timeout = 600 * time.Millisecond
 	began := time.Now() // the watchdog's own limit is 30 s
 	m, body := split(t, invoke(t, p, httpEvent("GET", "/sleep", "", map[string]string{}, nil, true)))
-	if took := time.Since(began); m.StatusCode != http.StatusGatewayTimeout || len(body) != 0 || took > 15*time.Second {
+	if took := time.Since(began); m.StatusCode != http.StatusGatewayTimeout || len(body) != 0 || took > 25*time.Second {
 		t.Errorf("%+v after %s", m, took)
 	}
 	p.api.Timeout = 0
@@ -295,8 +295,12 @@ func TestFailedInitializationNamesItsCause(t *testing.T) {
 			if c.env != nil {
 				root = taskRoot(t, launch.OfWatchdog, c.env...)
 			}
+			patience := "1m" // for what fails by itself, however busy the machine is
+			if c.kind == "Function.NotListening" {
+				patience = "300ms"
+			}
 			extra := slices.DeleteFunc(slices.Clone(c.env), func(kv string) bool { return !strings.HasPrefix(kv, "FAAS_") })
-			status, failed := initFailure(t, append(extra, "LAMBDA_TASK_ROOT="+root, "FAAS_LAMBDA_INIT_TIMEOUT=300ms")...)
+			status, failed := initFailure(t, append(extra, "LAMBDA_TASK_ROOT="+root, "FAAS_LAMBDA_INIT_TIMEOUT="+patience)...)
 			if status == 0 {
 				t.Error("bootstrap exited 0")
 			}

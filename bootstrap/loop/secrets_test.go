@@ -60,7 +60,7 @@ func TestSecretsAreThereWhenTheFunctionStarts(t *testing.T) {
 		}
 		second := "second value"
 		value.Store(&second)
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for got := ""; got != second; got = string(invoke(t, p, []byte(`{}`)).Body) {
 			if time.Now().After(deadline) {
 				t.Fatalf("the function still reads %q", got)

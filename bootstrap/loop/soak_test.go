@@ -72,7 +72,7 @@ func warm(t *testing.T) (p *runtimeProcess, goroutines func() int) {
 		t.Fatal(err)
 	}
 	p = startHTTPLogged(t, stderr, []string{"AWS_LAMBDA_MAX_CONCURRENCY=4"})
-	p.api.TooLarge, p.api.Timeout = 6<<20, 2*time.Second
+	p.api.TooLarge = 6 << 20
 	for range 200 {
 		invoke(t, p, []byte(`"warm"`))
 	}
@@ -109,7 +109,7 @@ func (s *soak) answered() int64 {
 
 func (s *soak) run(t *testing.T, rnd *rand.Rand, n int) {
 	for i := range n {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		ok := s.one(ctx, t, rnd, i)
 		cancel()
 		if !ok {
@@ -138,7 +138,7 @@ func (s *soak) one(ctx context.Context, t *testing.T, rnd *rand.Rand, i int) boo
 		r, err = s.p.api.Invoke(ctx, event("/large"))
 		counted = &s.large
 	case kind < 34:
-		r, err = s.p.api.Invoke(ctx, event("/sleep"))
+		r, err = s.p.api.InvokeWithin(ctx, 2*time.Second, event("/sleep"))
 		counted = &s.late
 	case kind < 54:
 		body = bytes.Repeat(body, 1+(1<<20)/len(body))
@@ -223,7 +223,7 @@ func resources(t *testing.T, p *runtimeProcess) left {
 func (p *runtimeProcess) settles(done func() bool) bool {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(5 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for !done() {
 		select {

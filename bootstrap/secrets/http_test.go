@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -142,27 +143,29 @@ func TestLargestSecret(t *testing.T) {
 // SnapStart: credentials from an endpoint on the same machine.
 func TestCredentialsOfAContainer(t *testing.T) {
 	aws := startAWS(t, map[string][]answer{"secretsmanager:id0": {secretString("x")}, "secretsmanager:id1": {secretString("y")}})
-	expires, count, token := time.Now().Add(time.Hour), 0, ""
+	var count atomic.Int32
+	var expires atomic.Value // read by the endpoint while the test is already further on
+	expires.Store(time.Now().Add(time.Hour))
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "let me" || r.URL.Path != "/2021-04-23/credentials" {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		count++
-		_ = json.NewEncoder(w).Encode(map[string]any{"AccessKeyId": "ASIATEST", "SecretAccessKey": "test/secret+key", "Token": token, "Expiration": expires.UTC().Format(time.RFC3339)})
+		count.Add(1)
+		_ = json.NewEncoder(w).Encode(map[string]any{"AccessKeyId": "ASIATEST", "SecretAccessKey": "test/secret+key", "Token": aws.creds.SessionToken, "Expiration": expires.Load().(time.Time).UTC().Format(time.RFC3339)})
 	}))
 	defer endpoint.Close()
-	token = aws.creds.SessionToken
 	env := aws.env(t, map[string]string{"a": "secretsmanager:id0", "b": "secretsmanager:id1"}, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI="+endpoint.URL+"/2021-04-23/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN=let me")
 	s, _ := load(t, env)
-	if count != 1 || value(t, s, "b") != "y" {
-		t.Errorf("credentials were fetched %d times", count)
+	if count.Load() != 1 || value(t, s, "b") != "y" {
+		t.Errorf("credentials were fetched %d times", count.Load())
 	}
-	expires = time.Now().Add(time.Minute)
-	s.client.cache.kept.expires = expires // soon over
-	if _, failed := s.client.fetchAll(t.Context(), s.named[:1]); failed[0] != nil || count != 2 {
-		t.Errorf("%v, fetched %d times", failed, count)
+	soon := time.Now().Add(time.Minute)
+	expires.Store(soon)
+	s.client.cache.kept.expires = soon
+	if _, failed := s.client.fetchAll(t.Context(), s.named[:1]); failed[0] != nil || count.Load() != 2 {
+		t.Errorf("%v, fetched %d times", failed, count.Load())
 	}
 	_, err := Load(t.Context(), append(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN=wrong"), nil)
 	if err == nil || !strings.Contains(err.Error(), "fetch secret a (secretsmanager:id0): fetch credentials: CredentialsUnavailable (status 403)") {

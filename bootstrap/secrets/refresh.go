@@ -42,7 +42,7 @@ func (s *Store) Refresh(ctx context.Context, deadline time.Time) {
 	if awaited == nil {
 		return
 	}
-	wait := refreshWait
+	wait := s.wait
 	if !deadline.IsZero() {
 		wait = min(wait, time.Until(deadline)/2)
 	}

@@ -31,6 +31,7 @@ type Store struct {
 	client *client
 	log    *slog.Logger
 	now    func() time.Time
+	wait   time.Duration  // refreshWait
 	ended  sync.WaitGroup // the goroutines of refreshes
 
 	mu       sync.Mutex // guards the files and the fields below
@@ -52,7 +53,7 @@ func Load(ctx context.Context, env []string, log *slog.Logger) (*Store, error) {
 	}
 	s := &Store{
 		dir: c.dir, ttl: c.ttl, named: c.named, client: newClient(c), log: log,
-		now: wallClock, sums: map[string]sum{},
+		now: wallClock, wait: refreshWait, sums: map[string]sum{},
 	}
 	s.fresh = s.now()
 	values, failed := s.client.fetchAll(ctx, s.named)

@@ -14,7 +14,7 @@ import (
 
 func load(t *testing.T, env []string) (*Store, *logs) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	l := &logs{}
 	s, err := Load(ctx, env, l.logger())
@@ -180,14 +180,14 @@ func TestRetries(t *testing.T) {
 
 func TestRetriesEndWithTheInitialization(t *testing.T) {
 	aws := startAWS(t, map[string][]answer{"secretsmanager:id": {{400, `{"__type":"ThrottlingException","message":"Rate exceeded"}`}}})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	began := time.Now()
 	_, err := Load(ctx, aws.env(t, map[string]string{"a": "secretsmanager:id"}), nil)
 	if err == nil || !strings.Contains(err.Error(), "ThrottlingException (status 400): Rate exceeded (tried ") {
 		t.Errorf("error = %v", err)
 	}
-	if d := time.Since(began); d > 10*time.Second {
+	if d := time.Since(began); d > time.Minute {
 		t.Errorf("it took %s", d)
 	}
 }
@@ -196,7 +196,7 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 	aws := startAWS(t, map[string][]answer{"secretsmanager:id": {secretString("x")}})
 	release := aws.block()
 	defer release()
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := Load(ctx, aws.env(t, map[string]string{"a": "secretsmanager:id"}), nil)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "fetch secret a (secretsmanager:id): ask 127.0.0.1") {

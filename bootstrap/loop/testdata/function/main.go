@@ -61,7 +61,9 @@ func main() {
 		fmt.Fprintf(w, "%d %d %x", r.ContentLength, n, sum.Sum(nil))
 	})
 	if note := os.Getenv("NOTE"); note != "" {
-		go noteEnd(note)
+		end := make(chan os.Signal, 1)
+		signal.Notify(end, syscall.SIGTERM) // before anybody can know that it runs
+		go noteEnd(note, end)
 	}
 	if os.Getenv("MUTE") != "" {
 		<-time.After(time.Hour)
@@ -98,9 +100,7 @@ func meet() http.HandlerFunc {
 }
 
 // noteEnd writes down the signal that ends the function.
-func noteEnd(path string) {
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, syscall.SIGTERM)
+func noteEnd(path string, end <-chan os.Signal) {
 	s := <-end
 	if err := os.WriteFile(path, []byte(s.String()), 0o600); err != nil {
 		log.Print(err)
