@@ -147,11 +147,18 @@ func TestUpdateInFlight(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	lambdatest.WaitFor(t, "the old sandbox closed", func() bool {
+	h.idle(post{"f", latest})
+}
+
+// idle waits until a version has one sandbox, and that is free: an invocation has
+// told everything of itself a moment before.
+func (h *harness) idle(at post) {
+	h.t.Helper()
+	lambdatest.WaitFor(h.t, "one free sandbox", func() bool {
 		h.fleet.mu.Lock()
 		defer h.fleet.mu.Unlock()
-		q := h.fleet.squads[post{"f", latest}]
-		return q.busy == 0 && len(q.idle) == 1
+		q := h.fleet.squads[at]
+		return q != nil && q.busy == 0 && len(q.idle) == 1
 	})
 }
 

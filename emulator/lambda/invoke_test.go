@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,12 +58,13 @@ func TestInvoke(t *testing.T) {
 func TestInvokeFailures(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.Deploy("f", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(1); in.MemorySize = aws.Int32(128) })
+	h.Deploy("f", nil)
+	h.Deploy("hasty", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(2) })
 	for _, test := range []struct{ name, payload, want, log string }{
 		{"posted", `{"Do":"fail","Text":"no"}`, `^{"errorMessage":"no","errorType":"errorString"}$`, `\tStatus: error\tError Type: Function.Failed\t`},
 		{"exit", `{"Do":"exit","N":5}`, `^{"errorType":"Runtime.ExitError","errorMessage":"RequestId: \S+ Error: Runtime exited with error: exit status 5"}$`, `\tStatus: error\tError Type: Runtime.ExitError\t`},
 		{"exit 0", `{"Do":"exit"}`, `^{"errorType":"Runtime.ExitError","errorMessage":"RequestId: \S+ Error: Runtime exited without providing a reason"}$`, `Status: error`},
-		{"timeout", `{"Do":"sleep","N":60000}`, `^{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 1.00 seconds"}$`, `Z \S+ Task timed out after 1.00 seconds\n(.|\n)*Duration: 1\d\d\d\.\d\d ms(.|\n)*\tStatus: timeout\t`},
+		{"timeout", `{"Do":"sleep","N":60000}`, `^{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 2.00 seconds"}$`, `Z \S+ Task timed out after 2.00 seconds\n(.|\n)*Duration: ([2-9]|\d\d)\d\d\d\.\d\d ms(.|\n)*\tStatus: timeout\t`},
 		{"after the timeout", `{"Do":"nothing"}`, `^{"Do":"nothing"}$`, `Init Duration`},
 		{"too large", fmt.Sprintf(`{"Do":"big","N":%d}`, sandbox.MaxResponse+1), `^{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)."}$`, `response 413`},
 		{"streamed too large", `{"Do":"stream","Text":"fill"}`, `Function.ResponseSizeTooLarge`, ``},
@@ -71,7 +73,11 @@ func TestInvokeFailures(t *testing.T) {
 		{"streamed", `{"Do":"stream","N":2}`, "^chunk 0\nchunk 1\n$", ``},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			out := h.Invoke("f", test.payload)
+			function := "f"
+			if strings.Contains(test.name, "timeout") {
+				function = "hasty"
+			}
+			out := h.Invoke(function, test.payload)
 			if !regexp.MustCompile(test.want).Match(out.Payload) {
 				t.Errorf("answer = %.300s", out.Payload)
 			}
@@ -105,8 +111,8 @@ func TestOutOfMemory(t *testing.T) {
 
 func TestInitFailures(t *testing.T) {
 	t.Parallel()
-	h := start(t, Options{})
-	h.initTimeout = 2 * time.Second
+	patient, hasty := start(t, Options{}), start(t, Options{})
+	hasty.initTimeout = 2 * time.Second
 	for _, test := range []struct {
 		name, init, want string
 		code             []byte
@@ -121,9 +127,12 @@ func TestInitFailures(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h := lambdatest.Client{Lambda: h.Lambda, T: t}
+			h, timeout := lambdatest.Client{Lambda: patient.Lambda, T: t}, int32(20)
+			if test.init == "hang" {
+				h.Lambda, timeout = hasty.Lambda, 1
+			}
 			h.Deploy(test.name, func(in *lambda.CreateFunctionInput) {
-				in.Timeout, in.Runtime = aws.Int32(1), test.runtime
+				in.Timeout, in.Runtime = &timeout, test.runtime
 				in.Environment = &types.Environment{Variables: map[string]string{"INIT": test.init}}
 				if test.code != nil {
 					in.Code = zipCode(test.code)
@@ -144,10 +153,9 @@ func TestInitFailures(t *testing.T) {
 func TestInitAgain(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	first := true
+	var again atomic.Bool
 	h.opts.API = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if first {
-			first = false
+		if !again.Swap(true) {
 			w.WriteHeader(http.StatusTeapot)
 		}
 	})
@@ -245,7 +253,7 @@ func TestClientLeaves(t *testing.T) {
 	}
 	s.goOn <- struct{}{}
 	// The sandbox is free again once the first invocation has run to its end; only then is there an idle one to take.
-	lambdatest.WaitFor(t, "first invocation done", func() bool { return strings.Contains(h.Log.String(), "REPORT") })
+	h.idle(post{"f", latest})
 	if got := h.Invoke("f", `1`); string(got.Payload) != "1" || strings.Contains(tailOf(t, got), "Init Duration") {
 		t.Errorf("answer = %s\n%s", got.Payload, tailOf(t, got))
 	}

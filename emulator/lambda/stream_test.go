@@ -74,7 +74,8 @@ func TestStream(t *testing.T) {
 func TestStreamEnds(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
-	h.Deploy("f", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(1) })
+	h.Deploy("f", nil)
+	h.Deploy("hasty", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(1) })
 	for _, test := range []struct{ name, payload, body, code, details string }{
 		{"buffered runtime", `{"a":1}`, `{"a":1}`, "", ""},
 		{"function error", `{"Do":"fail","Text":"no"}`, "", "Unhandled", `{"errorMessage":"no","errorType":"errorString"}`},
@@ -84,7 +85,11 @@ func TestStreamEnds(t *testing.T) {
 		{"more than 6 MB", `{"Do":"stream","Text":"fill"}`, strings.Repeat("\x00", 7<<20), "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := h.Lambda.InvokeWithResponseStream(t.Context(), &lambda.InvokeWithResponseStreamInput{FunctionName: aws.String("f"), Payload: []byte(test.payload)})
+			function := "f"
+			if test.name == "timeout" {
+				function = "hasty"
+			}
+			out, err := h.Lambda.InvokeWithResponseStream(t.Context(), &lambda.InvokeWithResponseStreamInput{FunctionName: &function, Payload: []byte(test.payload)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,14 +91,15 @@ func TestAGroupKeepsItsNewestEvents(t *testing.T) {
 }
 
 func TestRetention(t *testing.T) {
-	now := begin
-	store, c := serve(t, func() time.Time { return now })
-	store.Put("g", "s", now, []byte("old"))
+	var days atomic.Int64 // read by the server while the test is already further on
+	now := func() time.Time { return begin.AddDate(0, 0, int(days.Load())) }
+	store, c := serve(t, now)
+	store.Put("g", "s", now(), []byte("old"))
 	if _, err := c.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("g"), RetentionInDays: aws.Int32(3)}); err != nil {
 		t.Fatal(err)
 	}
-	now = now.AddDate(0, 0, 4)
-	store.Put("g", "s", now, []byte("new"))
+	days.Store(4)
+	store.Put("g", "s", now(), []byte("new"))
 	if got := filter(t, c, cloudwatchlogs.FilterLogEventsInput{}); !slices.Equal(got, []string{"new"}) {
 		t.Errorf("kept %q", got)
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -77,9 +78,8 @@ func TestStream(t *testing.T) {
 		t.Errorf("response = %+v", r)
 	}
 	for _, want := range []string{"chunk 0\n", "chunk 1\n"} {
-		buf := make([]byte, 100)
-		n, err := r.Body.Read(buf)
-		if err != nil || string(buf[:n]) != want {
+		buf := make([]byte, len(want))
+		if n, err := io.ReadFull(r.Body, buf); err != nil || string(buf) != want {
 			t.Errorf("read %q, %v; want %q", buf[:n], err, want)
 		}
 		<-shake.reached

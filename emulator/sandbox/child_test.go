@@ -35,7 +35,7 @@ func runChild() (int, bool) {
 }
 
 func childMain(dir string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	h, err := Open(ctx, filepath.Join(dir, "data"))
 	if err != nil {

@@ -111,10 +111,16 @@ func TestExtensionFails(t *testing.T) {
 	t.Run("does not register", func(t *testing.T) {
 		t.Parallel()
 		s := startSandbox(t, h, extensionSpec(&logLines{}, "hang"))
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		_, err := s.Boot(ctx)
-		wantFailure(t, err, TimedOut)
+		booted := make(chan error, 1)
+		go func() {
+			_, err := s.Boot(ctx)
+			booted <- err
+		}()
+		await(t, "it is started", func() bool { return len(s.Extensions()) == 1 })
+		cancel() // as at the end of its time
+		wantFailure(t, <-booted, TimedOut)
 		if got := s.Extensions(); got[0].State == "Ready" {
 			t.Errorf("extensions = %+v", got)
 		}

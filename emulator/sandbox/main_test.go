@@ -113,7 +113,7 @@ func bootSandbox(t testing.TB, h *Host, spec Spec) *Sandbox {
 // invoke returns the whole answer.
 func invoke(t testing.TB, s *Sandbox, payload string) (string, error) {
 	t.Helper()
-	return invokeFor(t, s, payload, 20*time.Second)
+	return invokeFor(t, s, payload, time.Minute)
 }
 
 func invokeFor(t testing.TB, s *Sandbox, payload string, timeout time.Duration) (string, error) {

@@ -153,7 +153,7 @@ func ticks(t *testing.T, init int) int64 {
 // await polls for something that the kernel does in its own time and tells nobody.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -97,7 +97,7 @@ func (c *Client) Active(name string) {
 	quick := func(o *lambda.FunctionActiveV2WaiterOptions) {
 		o.MinDelay, o.MaxDelay = 5*time.Millisecond, 20*time.Millisecond
 	}
-	if err := lambda.NewFunctionActiveV2Waiter(c.Lambda, quick).Wait(c.T.Context(), in, time.Minute); err != nil {
+	if err := lambda.NewFunctionActiveV2Waiter(c.Lambda, quick).Wait(c.T.Context(), in, 2*time.Minute); err != nil {
 		c.T.Fatal(err)
 	}
 }
@@ -109,7 +109,7 @@ func (c *Client) Updated(name string) {
 	quick := func(o *lambda.FunctionUpdatedV2WaiterOptions) {
 		o.MinDelay, o.MaxDelay = 5*time.Millisecond, 20*time.Millisecond
 	}
-	if err := lambda.NewFunctionUpdatedV2Waiter(c.Lambda, quick).Wait(c.T.Context(), in, time.Minute); err != nil {
+	if err := lambda.NewFunctionUpdatedV2Waiter(c.Lambda, quick).Wait(c.T.Context(), in, 2*time.Minute); err != nil {
 		c.T.Fatal(err)
 	}
 }
@@ -144,7 +144,7 @@ func WantError(t testing.TB, err error, code, message string) {
 // WaitFor polls for what happens in the background and is told to nobody but the log.
 func WaitFor(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
