@@ -13,6 +13,9 @@ import (
 // phase": 500 ms).
 const shutdownGrace = 500 * time.Millisecond
 
+// graces are how long the processes of a sandbox may take to end: those of one with internal extensions, and with external ones.
+type graces struct{ internal, external time.Duration }
+
 // Exit says how bootstrap ended. Call it when the sandbox is no longer Reusable.
 func (s *Sandbox) Exit() Exit { return s.exit }
 
@@ -65,7 +68,7 @@ func (s *Sandbox) terminate() {
 	if err := s.control.send(order{Signal: unix.SIGTERM}); err != nil {
 		return // process 1 is gone, and all others with it
 	}
-	s.awaitRuntime(shutdownGrace)
+	s.awaitRuntime(s.graces.internal)
 }
 
 // release is for when every process is gone.

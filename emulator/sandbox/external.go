@@ -126,12 +126,9 @@ func (st *runtimeState) externalEnded(n notice) {
 	}
 }
 
-// Times of the end (AWS: Lambda extensions API, "Shutdown phase": 2 s where there are external extensions). Of these the runtime has the first part,
-// as in Lambda's runtime interface emulator.
-const (
-	extensionsGrace = 2 * time.Second
-	runtimeGrace    = extensionsGrace * 3 / 10
-)
+// extensionsGrace is the time of the end where there are external extensions (AWS: Lambda extensions API, "Shutdown phase": 2 s). Of this the runtime
+// has the first three tenths, as in Lambda's runtime interface emulator.
+const extensionsGrace = 2 * time.Second
 
 // Reasons of the end.
 const (
@@ -142,14 +139,14 @@ const (
 
 // shutDown ends the runtime, tells the external extensions, and waits until those that wanted to know have ended.
 func (s *Sandbox) shutDown(reason string) {
-	deadline := time.NewTimer(extensionsGrace)
+	deadline := time.NewTimer(s.graces.external)
 	defer deadline.Stop()
-	at := time.Now().Add(extensionsGrace)
+	at := time.Now().Add(s.graces.external)
 	if reason == reasonSpindown {
 		if s.control.send(order{Signal: unix.SIGTERM}) != nil {
 			return // process 1 is gone, and all others with it
 		}
-		s.awaitRuntime(runtimeGrace)
+		s.awaitRuntime(s.graces.external * 3 / 10)
 	}
 	if s.control.send(order{Signal: unix.SIGKILL}) != nil {
 		return

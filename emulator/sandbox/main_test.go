@@ -93,6 +93,7 @@ func startSandbox(t testing.TB, h *Host, spec Spec) *Sandbox {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.graces = graces{time.Minute, time.Minute} // however busy the machine is
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

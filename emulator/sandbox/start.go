@@ -54,6 +54,7 @@ type Sandbox struct {
 	serving sync.WaitGroup // the servers' goroutines and the monitor
 	freezer freezer
 	started time.Time
+	graces  graces
 
 	state runtimeState
 
@@ -82,7 +83,7 @@ type Exit struct {
 
 // Start makes the sandbox. Bootstrap is not running yet: that is Boot's, so that its time is measured alone.
 func (h *Host) Start(ctx context.Context, spec Spec) (*Sandbox, error) {
-	s := &Sandbox{spec: spec, group: &cgroup{}, runtimeEnded: make(chan struct{}), failed: make(chan struct{}), exited: make(chan struct{})}
+	s := &Sandbox{spec: spec, group: &cgroup{}, graces: graces{shutdownGrace, extensionsGrace}, runtimeEnded: make(chan struct{}), failed: make(chan struct{}), exited: make(chan struct{})}
 	s.state.init()
 	if spec.Log == nil {
 		s.spec.Log = func([]byte) {}
