@@ -53,11 +53,15 @@ func (b *Backend) CreateNamespace(ctx context.Context, ns types.FunctionNamespac
 	if _, configured := b.opts.Accounts[ns.Name]; configured || ns.Name == b.opts.Namespace {
 		return backend.Errorf(backend.ErrExists, "namespace %s already exists", ns.Name)
 	}
+	if err := b.enter(ctx, ns); err != nil {
+		return err
+	}
 	return b.putNamespace(ctx, ns, false)
 }
 
 // UpdateNamespace implements backend.NamespaceKeeper. The functions of a
-// namespace cannot be moved to another account.
+// namespace cannot be moved to another account. Where the role of its account
+// cannot be assumed nobody knows whether there are any, and another is taken.
 func (b *Backend) UpdateNamespace(ctx context.Context, ns types.FunctionNamespace) error {
 	if err := checkNamespace(ns); err != nil {
 		return err
@@ -72,11 +76,36 @@ func (b *Backend) UpdateNamespace(ctx context.Context, ns types.FunctionNamespac
 		if ns.Name == b.opts.Namespace {
 			return backend.Errorf(backend.ErrInvalid, "update namespace %s: the account of the default namespace is the provider's own, or set by its configuration", ns.Name)
 		}
-		if err := b.empty(ctx, "move namespace "+ns.Name+" to another account or region", ns.Name); err != nil {
+		if err := b.enter(ctx, old); errors.Is(err, errBarred) {
+			b.log.Warn("namespace moved out of an account that the provider may not act in: what is left there stays", "namespace", ns.Name, "error", err)
+		} else if err := b.empty(ctx, "move namespace "+ns.Name+" to another account or region", ns.Name); err != nil {
+			return err
+		}
+		if err := b.enter(ctx, ns); err != nil {
 			return err
 		}
 	}
 	return b.putNamespace(ctx, ns, true)
+}
+
+// errBarred says that a role cannot be assumed, and that this is not for now only.
+var errBarred = errors.New("the provider may not act in this role: see the role's trust policy, and sts:AssumeRole in the provider's own")
+
+// barring are what STS answers then.
+var barring = map[string]bool{"AccessDenied": true, "AccessDeniedException": true, "ValidationError": true, "RegionDisabledException": true}
+
+// enter makes sure that the provider can act where the functions of a namespace
+// are to be.
+func (b *Backend) enter(ctx context.Context, ns types.FunctionNamespace) error {
+	key := b.place(ns)
+	if key.AssumeRole == "" {
+		return nil
+	}
+	_, err := b.accounts.get(b.config, key, b.opts).config.Credentials.Retrieve(ctx)
+	if err = awserr.Wrap("assume role "+key.AssumeRole+" of namespace "+ns.Name, err); barring[awserr.Code(err)] {
+		return backend.Errorf(backend.ErrInvalid, "%w: %w", err, errBarred)
+	}
+	return err
 }
 
 func (b *Backend) putNamespace(ctx context.Context, ns types.FunctionNamespace, overwrite bool) error {
@@ -107,8 +136,12 @@ func (b *Backend) DeleteNamespace(ctx context.Context, name string) error {
 		return backend.Errorf(backend.ErrConflict, "%s: it is part of the provider's configuration", doing)
 	}
 	b.forgetNamespaces()
-	if _, err := b.Namespace(ctx, name); err != nil {
+	ns, err := b.Namespace(ctx, name)
+	if err != nil {
 		return err
+	}
+	if err := b.enter(ctx, ns); errors.Is(err, errBarred) {
+		return backend.Errorf(backend.ErrConflict, "%s: what is in it is not known: %w: if it may stay, first update the namespace with another role, or none", doing, err)
 	}
 	if err := b.empty(ctx, doing, name); err != nil {
 		return err
