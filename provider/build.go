@@ -133,7 +133,8 @@ func (o buildOptions) functions(ctx context.Context, target string) ([]workshop.
 // the others from being built.
 func (o buildOptions) all(ctx context.Context, all []workshop.Function, options workshop.Options, out io.Writer) error {
 	failed := make([]error, len(all))
-	var mu sync.Mutex // guards out
+	out = &shared{out: out}
+	options.Output = out
 	var group errgroup.Group
 	group.SetLimit(o.parallel)
 	for i, f := range all {
@@ -146,13 +147,23 @@ func (o buildOptions) all(ctx context.Context, all []workshop.Function, options 
 				failed[i] = err
 				return nil
 			}
-			mu.Lock()
-			defer mu.Unlock()
 			_, err = fmt.Fprintf(out, "%s: %s\n", f.Name, said)
 			return err
 		})
 	}
 	return errors.Join(append(failed, group.Wait(), ctx.Err())...)
+}
+
+// shared is a writer that several builds write lines to.
+type shared struct {
+	mu  sync.Mutex // guards out
+	out io.Writer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(p)
 }
 
 // one builds a function and returns where its image is.

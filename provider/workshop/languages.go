@@ -15,9 +15,6 @@ import (
 	"strings"
 )
 
-// pythonVersion is the default of python-lambda's build argument PYTHON_VERSION.
-const pythonVersion = "3.13"
-
 // makeGo compiles a static program.
 func makeGo(ctx context.Context, b *build, dir string) ([]files, error) {
 	cgo := "0"
@@ -142,43 +139,6 @@ func scripts(dir, program string, made ...string) (files, error) {
 	}
 	code := files{path.Join("home/app", program): {mode: 0o644, data: data}}
 	return code, code.add(filepath.Join(dir, "function"), "home/app/function", made...)
-}
-
-// makePython installs what requirements.txt names into a folder of its own.
-// Where this machine's Python is another one, or another processor's, only
-// finished wheels can be taken.
-func makePython(ctx context.Context, b *build, dir string) ([]files, error) {
-	packages := filepath.Join(dir, "packages")
-	installed := files{}
-	if needs, err := contains(filepath.Join(dir, "function"), "requirements.txt", regexp.MustCompile(`(?m)^\s*[^#\s]`)); err != nil {
-		return nil, err
-	} else if needs {
-		args := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", packages}
-		version := cmp.Or(b.args["PYTHON_VERSION"], pythonVersion)
-		if !b.sameAsHere(ctx, version) {
-			cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[b.Arch]
-			args = append(args, "--only-binary=:all:", "--implementation", "cp", "--python-version", version)
-			for _, glibc := range []string{"2014", "_2_17", "_2_28", "_2_34"} {
-				args = append(args, "--platform", "manylinux"+glibc+"_"+cpu)
-			}
-		}
-		args = append(args, "-r", "requirements.txt")
-		if err := b.install(ctx, filepath.Join(dir, "function"), []string{"requirements.txt"}, packages, "python3", args...); err != nil {
-			return nil, err
-		}
-		// bin holds programs whose first line names this machine's Python.
-		if err := installed.add(packages, "home/app/packages", "bin"); err != nil {
-			return nil, err
-		}
-	}
-	code, err := scripts(dir, "index.py")
-	return []files{installed, code}, err
-}
-
-// sameAsHere tells whether this machine's Python makes what the image's can load.
-func (b *build) sameAsHere(ctx context.Context, version string) bool {
-	out, err := exec.CommandContext(ctx, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").Output()
-	return err == nil && strings.TrimSpace(string(out)) == version && b.Arch == runtime.GOARCH
 }
 
 // makeRuby installs what the Gemfile names into a folder of its own.

@@ -35,7 +35,7 @@ type Options struct {
 	Base      string // reference of the base image, oci:DIR[:ref] or "scratch"; empty means the template's own
 	Watchdog  []byte // the program fwatchdog for Arch
 	CacheDir  string // build folders that are kept, so that the next build is quick
-	Output    io.Writer
+	Output    io.Writer         // of warnings, a line each; nil is nowhere
 	BuildArgs map[string]string // in addition to those of the function, and before them
 	Insecure  []string          // registries that may be reached over plain HTTP
 	Labels    map[string]string // of the image, beside those of its base
