@@ -11,11 +11,13 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/layers/relocate"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger"
 )
 
 // annotationPrefix is what all annotations begin with that this package reads,
 // but those of the cron-connector.
-const annotationPrefix = "com.openfaas.lambda/"
+const annotationPrefix = trigger.AnnotationPrefix
 
 // extras are what the annotations of a deployment say about Lambda. The zero
 // value is what a deployment without any means.
@@ -45,7 +47,7 @@ type extras struct {
 	maxAge          *int32 // seconds
 	keep            int    // published versions; 0 for the default
 	tags            map[string]string
-	triggers        []trigger
+	triggers        []trigger.Trigger
 }
 
 // fileSystem is an access point of EFS and where the function sees it.
@@ -107,7 +109,20 @@ var annotationTable = slices.Concat([]annotation{
 	{"rollback", "`previous`, or the id of an earlier deployment as `faas-lambda rollback --list NAME` shows it", "previous", "an update with it changes nothing but which deployment serves; what else the update says is not looked at",
 		func(v string, x *extras) error { return match(v, &x.rollback, rollbackTarget, "an id of a deployment") }},
 	{"tags", "KEY=VALUE, separated by commas", "team=data,cost-centre=42", "tags of the Lambda function beside our own, for reports of costs", readTags},
-}, triggerTable)
+}, triggerRows())
+
+// triggerRows are the rows of the annotations that make triggers.
+func triggerRows() []annotation {
+	var rows []annotation
+	for _, k := range trigger.Kinds {
+		rows = append(rows, annotation{k.Name, k.Value, k.Example, k.Meaning, func(v string, x *extras) error {
+			made, err := k.Read(v)
+			x.triggers = append(x.triggers, made...)
+			return err
+		}})
+	}
+	return rows
+}
 
 // cronTopic is the value of the annotation `topic` that the cron-connector looks
 // for, next to `schedule`.
@@ -138,8 +153,8 @@ func readAnnotations(d types.FunctionDeployment) (extras, error) {
 			return x, backend.Errorf(backend.ErrInvalid, "annotation %s=%q: %w: want %s", name, value, err, annotationTable[i].value)
 		}
 	}
-	if slices.Contains(list(all["topic"]), cronTopic) {
-		t, err := cronTrigger(all["schedule"])
+	if slices.Contains(notation.List(all["topic"]), cronTopic) {
+		t, err := trigger.Cron(all["schedule"])
 		if err != nil {
 			return x, backend.Errorf(backend.ErrInvalid, "annotation schedule=%q: %w", all["schedule"], err)
 		}
@@ -253,11 +268,11 @@ func annotationsDocument() string {
 		fmt.Fprintf(&out, "| `%s%s` | %s | `%s` | %s |\n", annotationPrefix, a.key, a.value, a.example, a.meaning)
 	}
 	out.WriteString("\n## Of the function\n\n| annotation | value | example | meaning |\n|---|---|---|---|\n")
-	for _, a := range annotationTable[:len(annotationTable)-len(triggerTable)] {
+	for _, a := range annotationTable[:len(annotationTable)-len(trigger.Kinds)] {
 		row(a)
 	}
 	out.WriteString(triggersHead)
-	for _, a := range triggerTable {
+	for _, a := range triggerRows() {
 		row(a)
 	}
 	out.WriteString(annotationsTail)

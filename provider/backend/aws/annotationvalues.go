@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
@@ -20,7 +21,6 @@ const (
 )
 
 var (
-	anyARN         = regexp.MustCompile(`^arn:aws[a-z-]*:([a-z0-9-]+):[a-z0-9-]*:(?:[0-9]{12})?:[^\s,]+$`)
 	roleARN        = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[a-zA-Z0-9+=,.@_/-]+$`)
 	layerARN       = regexp.MustCompile(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[a-zA-Z0-9-_]+:[0-9]+$`)
 	accessPoint    = regexp.MustCompile(`^(arn:aws[a-z-]*:elasticfilesystem:[a-z0-9-]+:[0-9]{12}:access-point/fsap-[a-f0-9]{8,40}):(/mnt/[a-zA-Z0-9-_.]+)$`)
@@ -37,17 +37,6 @@ var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 54
 
 // forever as a retention means that lines do not expire.
 const forever = -1
-
-// list splits at commas and leaves out what is empty.
-func list(value string) []string {
-	var out []string
-	for part := range strings.SplitSeq(value, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
-}
 
 func oneOf(value string, to *string, choices ...string) error {
 	if !slices.Contains(choices, value) {
@@ -92,12 +81,8 @@ func number(value string, to **int32, low, high int64) error {
 
 // arnOf reads an ARN of one of the services.
 func arnOf(value string, to *string, services ...string) error {
-	m := anyARN.FindStringSubmatch(value)
-	if m == nil {
-		return errors.New("not an ARN")
-	}
-	if !slices.Contains(services, m[1]) {
-		return fmt.Errorf("an ARN of %s", m[1])
+	if err := notation.ARN(value, services...); err != nil {
+		return err
 	}
 	*to = value
 	return nil
@@ -115,7 +100,7 @@ func roleOf(value string, to *string) error {
 }
 
 func ids(value string, to *[]string, prefix string, most int) error {
-	all := list(value)
+	all := notation.List(value)
 	if len(all) == 0 || len(all) > most {
 		return fmt.Errorf("%d ids, not 1 to %d", len(all), most)
 	}
@@ -159,7 +144,7 @@ func readTracing(value string, x *extras) error {
 }
 
 func readLayers(value string, x *extras) error {
-	all := list(value)
+	all := notation.List(value)
 	if len(all) == 0 || len(all) > packaging.MaxLayers {
 		return fmt.Errorf("%d layers", len(all))
 	}
@@ -186,7 +171,7 @@ func readRetention(value string, x *extras) error {
 }
 
 func readMaxAge(value string, x *extras) error {
-	d, err := parseDuration(value)
+	d, err := notation.Duration(value)
 	if err != nil {
 		return errors.New("not a duration")
 	}
@@ -242,7 +227,7 @@ const maxUserTags = 10
 
 func readTags(value string, x *extras) error {
 	x.tags = map[string]string{}
-	for _, pair := range list(value) {
+	for _, pair := range notation.List(value) {
 		key, v, ok := strings.Cut(pair, "=")
 		switch {
 		case !ok || key == "" || len(key) > 128 || len(v) > 256 || !tagText.MatchString(key) || !tagText.MatchString(v):

@@ -14,6 +14,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger"
 )
 
 // belongings are what a deployment has in AWS beside the versions of its
@@ -24,7 +25,7 @@ type belongings struct {
 	logGroup    string
 	retention   int32 // days; forever; 0: left alone
 	async       async
-	triggers    []trigger
+	triggers    []trigger.Trigger
 }
 
 // async is how invocations are treated that nobody waits for.
@@ -213,4 +214,17 @@ func (b *Backend) setAsync(ctx context.Context, at attachment) error {
 	}
 	_, err := at.account.lambda.PutFunctionEventInvokeConfig(ctx, in)
 	return awserr.Wrap(doing, err)
+}
+
+// setTriggers makes and removes what invokes the function by itself.
+func (b *Backend) setTriggers(ctx context.Context, at attachment) error {
+	triggers := trigger.Attachment{
+		Clients: trigger.Clients{Lambda: at.account.lambda, S3: at.account.s3, SNS: at.account.sns, Events: at.account.events, AccountID: at.account.accountID},
+		Name:    at.name, Function: at.function, ARN: at.arn, Alias: liveAlias,
+		Want: at.want.triggers, Late: at.late, Unsure: at.unsure, Patience: b.opts.DeployTimeout,
+	}
+	for _, had := range at.had {
+		triggers.Had = append(triggers.Had, had.triggers)
+	}
+	return trigger.Set(ctx, triggers)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 )
 
 // Whether there is what an annotation names, AWS alone knows, and it knows
@@ -43,16 +44,8 @@ func blamed(key, value, words string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(list(value), func(part string) bool {
+	return slices.ContainsFunc(notation.List(value), func(part string) bool {
 		part, _, _ = strings.Cut(part, ":/mnt/")
 		return resource.MatchString(part) && strings.Contains(words, part)
 	})
-}
-
-// refused names the annotation that wants a trigger which cannot be made.
-func (t trigger) refused(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("annotation %s%s: %w", annotationPrefix, t.kind, err)
 }

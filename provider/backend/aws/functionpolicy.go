@@ -8,7 +8,9 @@ import (
 
 	"github.com/openfaas/faas-provider/types"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger"
 )
 
 // Grants are what the policy of one function's role depends on.
@@ -118,7 +120,7 @@ func (p Place) decrypt(variables string, keys []string) []Statement {
 // AmazonElasticFileSystemClientReadWriteAccess and AWSXRayDaemonWriteAccess).
 func (p Place) placed(x extras) []Statement {
 	var out []Statement
-	kafka := slices.ContainsFunc(x.triggers, func(t trigger) bool { return t.kind == "kafka" })
+	kafka := slices.ContainsFunc(x.triggers, func(t trigger.Trigger) bool { return t.Kind == "kafka" })
 	if len(x.subnets) > 0 || kafka {
 		actions := "ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses"
 		if kafka { // whose poller has network interfaces of its own
@@ -152,9 +154,9 @@ var deliveries = map[string]struct{ sid, action string }{
 func (p Place) sent(x extras) []Statement {
 	to := map[string][]string{}
 	add := func(arn string) {
-		if m := anyARN.FindStringSubmatch(arn); m != nil {
-			to[m[1]] = append(to[m[1]], arn)
-			if m[1] == "s3" {
+		if service := notation.Service(arn); service != "" {
+			to[service] = append(to[service], arn)
+			if service == "s3" {
 				to["s3"] = append(to["s3"], arn+"/*")
 			}
 		}
@@ -163,8 +165,8 @@ func (p Place) sent(x extras) []Statement {
 		add(arn)
 	}
 	for _, t := range x.triggers {
-		if t.mapped() { // the dead letters of a topic are sent by the topic
-			add(t.options["on-failure"])
+		if t.Mapped() { // the dead letters of a topic are sent by the topic
+			add(t.Options["on-failure"])
 		}
 	}
 	var out []Statement
@@ -192,19 +194,19 @@ var listings = map[string]string{"kinesis": "kinesis:ListStreams", "dynamodb": "
 
 // polled is what triggers take that Lambda polls. The others call the function,
 // and need no permission of its role.
-func (p Place) polled(triggers []trigger) []Statement {
+func (p Place) polled(triggers []trigger.Trigger) []Statement {
 	var out []Statement
 	var listed, credentials []string
 	for _, from := range sources {
 		var arns []string
 		for _, t := range triggers {
-			if t.kind != from.kind {
+			if t.Kind != from.kind {
 				continue
 			}
-			if strings.HasPrefix(t.source, "arn:") { // else brokers of one's own
-				arns = append(arns, t.source)
+			if strings.HasPrefix(t.Source, "arn:") { // else brokers of one's own
+				arns = append(arns, t.Source)
 			}
-			if secret := t.options["secret"]; secret != "" {
+			if secret := t.Options["secret"]; secret != "" {
 				credentials = append(credentials, secret)
 			}
 		}

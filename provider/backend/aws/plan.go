@@ -3,14 +3,13 @@ package aws
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 )
 
 // plan is what a deployment means on Lambda, once all of it is checked.
@@ -101,7 +100,7 @@ const streamVariable = "FAAS_LAMBDA_INVOKE_MODE"
 // addVariables adds the variables that annotations need.
 func (p *plan) addVariables() {
 	for _, t := range p.triggers {
-		if _, said := p.env[streamVariable]; t.kind == "url" && t.options["mode"] == "RESPONSE_STREAM" && !said {
+		if _, said := p.env[streamVariable]; t.Kind == "url" && t.Options["mode"] == "RESPONSE_STREAM" && !said {
 			p.env[streamVariable] = "RESPONSE_STREAM"
 			p.added = append(p.added, streamVariable)
 		}
@@ -221,7 +220,7 @@ func timeout(vars map[string]string, image []string, fallback time.Duration) (ti
 		if value == "" {
 			continue
 		}
-		d, err := parseDuration(value)
+		d, err := notation.Duration(value)
 		if err != nil {
 			return 0, backend.Errorf(backend.ErrInvalid, "%s: %s=%q is no duration such as 30 or 1m30s", where, name, value)
 		}
@@ -234,17 +233,4 @@ func timeout(vars map[string]string, image []string, fallback time.Duration) (ti
 		longest = fallback // not set, or "no limit", which Lambda does not have
 	}
 	return (longest + time.Second - 1).Truncate(time.Second), nil
-}
-
-// parseDuration reads a duration as OpenFaaS writes it: an integer is seconds,
-// anything else is Go's form.
-func parseDuration(s string) (time.Duration, error) {
-	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
-		return time.Duration(n) * time.Second, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		return 0, fmt.Errorf("parse duration: %w", err)
-	}
-	return d, nil
 }

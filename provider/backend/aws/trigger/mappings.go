@@ -1,4 +1,4 @@
-package aws
+package trigger
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 )
 
 // Lambda polls queues, streams and topics of Kafka by itself, and invokes what
@@ -20,8 +21,8 @@ import (
 // somebody else makes can name the function or a version.
 
 // setMappings makes, changes and removes event source mappings.
-func (b *Backend) setMappings(ctx context.Context, at attachment) error {
-	if !at.concerns(trigger.mapped) {
+func setMappings(ctx context.Context, at Attachment) error {
+	if !at.concerns(Trigger.Mapped) {
 		return nil
 	}
 	there, err := at.mappings(ctx)
@@ -29,29 +30,29 @@ func (b *Backend) setMappings(ctx context.Context, at attachment) error {
 		return err
 	}
 	wanted := map[string]bool{}
-	for _, t := range at.wanted(trigger.mapped) {
+	for _, t := range at.wanted(Trigger.Mapped) {
 		key := t.mappingKey()
 		wanted[key] = true
 		old, ok := there[key]
 		switch {
-		case at.late:
+		case at.Late:
 		case !ok:
 			err = at.createMapping(ctx, t)
 		case !at.unchanged(t):
-			err = b.updateMapping(ctx, at, aws.ToString(old.UUID), t)
+			err = at.updateMapping(ctx, aws.ToString(old.UUID), t)
 		}
 		if err != nil {
 			return t.refused(err)
 		}
 	}
-	if !at.late {
+	if !at.Late {
 		return nil
 	}
 	for key, old := range there {
 		if wanted[key] {
 			continue
 		}
-		if err := b.deleteMapping(ctx, at, aws.ToString(old.UUID)); err != nil {
+		if err := at.deleteMapping(ctx, aws.ToString(old.UUID)); err != nil {
 			return err
 		}
 	}
@@ -60,9 +61,9 @@ func (b *Backend) setMappings(ctx context.Context, at attachment) error {
 
 // mappings returns the mappings to what serves, by their sources, but for those
 // that are being deleted.
-func (at attachment) mappings(ctx context.Context) (map[string]lambdatypes.EventSourceMappingConfiguration, error) {
+func (at Attachment) mappings(ctx context.Context) (map[string]lambdatypes.EventSourceMappingConfiguration, error) {
 	all := map[string]lambdatypes.EventSourceMappingConfiguration{}
-	pages := lambda.NewListEventSourceMappingsPaginator(at.account.lambda, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(at.alias())})
+	pages := lambda.NewListEventSourceMappingsPaginator(at.Lambda, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(at.aliasARN())})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		var none *lambdatypes.ResourceNotFoundException
@@ -91,17 +92,17 @@ func mappingKey(m lambdatypes.EventSourceMappingConfiguration) string {
 	return source + " " + strings.Join(m.Topics, ",")
 }
 
-func (t trigger) mappingKey() string {
-	source := t.source
+func (t Trigger) mappingKey() string {
+	source := t.Source
 	if !strings.HasPrefix(source, "arn:") {
 		source = strings.Join(slices.Sorted(strings.SplitSeq(source, ";")), ";")
 	}
-	return source + " " + t.options["topic"]
+	return source + " " + t.Options["topic"]
 }
 
 // int32Of returns an option as a number; nil when it is not set.
-func (t trigger) int32Of(option string) *int32 {
-	n, err := strconv.ParseInt(t.options[option], 10, 32)
+func (t Trigger) int32Of(option string) *int32 {
+	n, err := strconv.ParseInt(t.Options[option], 10, 32)
 	if err != nil {
 		return nil // not set: what is set was checked
 	}
@@ -109,88 +110,88 @@ func (t trigger) int32Of(option string) *int32 {
 }
 
 // secondsOf returns an option that is a duration.
-func (t trigger) secondsOf(option string) *int32 {
-	d, err := parseDuration(t.options[option])
+func (t Trigger) secondsOf(option string) *int32 {
+	d, err := notation.Duration(t.Options[option])
 	if err != nil {
 		return nil
 	}
 	return aws.Int32(int32(d.Seconds()))
 }
 
-func (t trigger) filter() *lambdatypes.FilterCriteria {
-	if t.options["filter"] == "" {
+func (t Trigger) filter() *lambdatypes.FilterCriteria {
+	if t.Options["filter"] == "" {
 		return nil
 	}
-	return &lambdatypes.FilterCriteria{Filters: []lambdatypes.Filter{{Pattern: aws.String(t.options["filter"])}}}
+	return &lambdatypes.FilterCriteria{Filters: []lambdatypes.Filter{{Pattern: aws.String(t.Options["filter"])}}}
 }
 
-func (t trigger) responses() []lambdatypes.FunctionResponseType {
-	if t.options["report-failures"] != "true" {
+func (t Trigger) responses() []lambdatypes.FunctionResponseType {
+	if t.Options["report-failures"] != "true" {
 		return nil
 	}
 	return []lambdatypes.FunctionResponseType{lambdatypes.FunctionResponseTypeReportBatchItemFailures}
 }
 
-func (t trigger) destination() *lambdatypes.DestinationConfig {
-	if t.options["on-failure"] == "" {
+func (t Trigger) destination() *lambdatypes.DestinationConfig {
+	if t.Options["on-failure"] == "" {
 		return nil
 	}
-	return &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String(t.options["on-failure"])}}
+	return &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String(t.Options["on-failure"])}}
 }
 
-func (t trigger) scaling() *lambdatypes.ScalingConfig {
+func (t Trigger) scaling() *lambdatypes.ScalingConfig {
 	if n := t.int32Of("concurrency"); n != nil {
 		return &lambdatypes.ScalingConfig{MaximumConcurrency: n}
 	}
 	return nil
 }
 
-func (t trigger) bisects() *bool {
-	if t.options["bisect"] == "" {
+func (t Trigger) bisects() *bool {
+	if t.Options["bisect"] == "" {
 		return nil
 	}
-	return aws.Bool(t.options["bisect"] == "true")
+	return aws.Bool(t.Options["bisect"] == "true")
 }
 
 // access is how Kafka's brokers are logged in to.
-func (t trigger) access() []lambdatypes.SourceAccessConfiguration {
-	if t.options["secret"] == "" {
+func (t Trigger) access() []lambdatypes.SourceAccessConfiguration {
+	if t.Options["secret"] == "" {
 		return nil
 	}
-	auth := t.options["auth"]
+	auth := t.Options["auth"]
 	if auth == "" {
 		auth = string(lambdatypes.SourceAccessTypeSaslScram512Auth)
 	}
-	return []lambdatypes.SourceAccessConfiguration{{Type: lambdatypes.SourceAccessType(auth), URI: aws.String(t.options["secret"])}}
+	return []lambdatypes.SourceAccessConfiguration{{Type: lambdatypes.SourceAccessType(auth), URI: aws.String(t.Options["secret"])}}
 }
 
-func (at attachment) createMapping(ctx context.Context, t trigger) error {
+func (at Attachment) createMapping(ctx context.Context, t Trigger) error {
 	in := &lambda.CreateEventSourceMappingInput{
-		FunctionName: aws.String(at.alias()), BatchSize: t.int32Of("batch-size"), MaximumBatchingWindowInSeconds: t.secondsOf("window"),
+		FunctionName: aws.String(at.aliasARN()), BatchSize: t.int32Of("batch-size"), MaximumBatchingWindowInSeconds: t.secondsOf("window"),
 		FilterCriteria: t.filter(), FunctionResponseTypes: t.responses(), DestinationConfig: t.destination(), ScalingConfig: t.scaling(),
 		ParallelizationFactor: t.int32Of("parallelization"), MaximumRetryAttempts: t.int32Of("retries"), MaximumRecordAgeInSeconds: t.secondsOf("max-age"),
 		BisectBatchOnFunctionError: t.bisects(), SourceAccessConfigurations: t.access(),
 	}
-	if strings.HasPrefix(t.source, "arn:") {
-		in.EventSourceArn = &t.source
+	if strings.HasPrefix(t.Source, "arn:") {
+		in.EventSourceArn = &t.Source
 	} else {
-		in.SelfManagedEventSource = &lambdatypes.SelfManagedEventSource{Endpoints: map[string][]string{string(lambdatypes.EndPointTypeKafkaBootstrapServers): strings.Split(t.source, ";")}}
+		in.SelfManagedEventSource = &lambdatypes.SelfManagedEventSource{Endpoints: map[string][]string{string(lambdatypes.EndPointTypeKafkaBootstrapServers): strings.Split(t.Source, ";")}}
 	}
-	if t.kind != "sqs" {
+	if t.Kind != "sqs" {
 		in.StartingPosition = lambdatypes.EventSourcePositionLatest
-		if position := t.options["position"]; position != "" {
+		if position := t.Options["position"]; position != "" {
 			in.StartingPosition = lambdatypes.EventSourcePosition(position)
 		}
 	}
-	if t.kind == "kafka" {
-		in.Topics = []string{t.options["topic"]}
-		if group := t.options["group"]; group != "" && in.EventSourceArn != nil {
+	if t.Kind == "kafka" {
+		in.Topics = []string{t.Options["topic"]}
+		if group := t.Options["group"]; group != "" && in.EventSourceArn != nil {
 			in.AmazonManagedKafkaEventSourceConfig = &lambdatypes.AmazonManagedKafkaEventSourceConfig{ConsumerGroupId: &group}
 		} else if group != "" {
 			in.SelfManagedKafkaEventSourceConfig = &lambdatypes.SelfManagedKafkaEventSourceConfig{ConsumerGroupId: &group}
 		}
 	}
-	_, err := at.account.lambda.CreateEventSourceMapping(ctx, in)
+	_, err := at.Lambda.CreateEventSourceMapping(ctx, in)
 	if awserr.Code(err) == "ResourceConflictException" {
 		if there, lookErr := at.mappings(ctx); lookErr == nil {
 			if _, ok := there[t.mappingKey()]; ok {
@@ -198,21 +199,21 @@ func (at attachment) createMapping(ctx context.Context, t trigger) error {
 			}
 		}
 	}
-	return awserr.Wrap("map "+t.source, err)
+	return awserr.Wrap("map "+t.Source, err)
 }
 
 // updateMapping changes the options of a mapping. Its position in a stream stays
 // where it is.
-func (b *Backend) updateMapping(ctx context.Context, at attachment, id string, t trigger) error {
+func (at Attachment) updateMapping(ctx context.Context, id string, t Trigger) error {
 	in := &lambda.UpdateEventSourceMappingInput{
-		UUID: &id, FunctionName: aws.String(at.alias()), BatchSize: t.int32Of("batch-size"), MaximumBatchingWindowInSeconds: t.secondsOf("window"),
+		UUID: &id, FunctionName: aws.String(at.aliasARN()), BatchSize: t.int32Of("batch-size"), MaximumBatchingWindowInSeconds: t.secondsOf("window"),
 		FilterCriteria: t.filter(), FunctionResponseTypes: t.responses(), DestinationConfig: t.destination(), ScalingConfig: t.scaling(),
 		ParallelizationFactor: t.int32Of("parallelization"), MaximumRetryAttempts: t.int32Of("retries"), MaximumRecordAgeInSeconds: t.secondsOf("max-age"),
 		BisectBatchOnFunctionError: t.bisects(), SourceAccessConfigurations: t.access(),
 	}
 	t.resetMapping(in)
-	return b.patiently(ctx, "change mapping of "+t.source, func() error {
-		_, err := at.account.lambda.UpdateEventSourceMapping(ctx, in)
+	return at.patiently(ctx, "change mapping of "+t.Source, func() error {
+		_, err := at.Lambda.UpdateEventSourceMapping(ctx, in)
 		return err
 	})
 }
@@ -221,9 +222,9 @@ func (b *Backend) updateMapping(ctx context.Context, at attachment, id string, t
 // update leaves alone what it does not name (Lambda API,
 // UpdateEventSourceMapping). Kafka's own window of half a second cannot be asked
 // for; without one is nearest.
-func (t trigger) resetMapping(in *lambda.UpdateEventSourceMappingInput) {
+func (t Trigger) resetMapping(in *lambda.UpdateEventSourceMappingInput) {
 	size := int32(100)
-	if t.kind == "sqs" {
+	if t.Kind == "sqs" {
 		size = 10
 		otherwise(&in.ScalingConfig, lambdatypes.ScalingConfig{})
 	}
@@ -233,7 +234,7 @@ func (t trigger) resetMapping(in *lambda.UpdateEventSourceMappingInput) {
 	if in.FunctionResponseTypes == nil {
 		in.FunctionResponseTypes = []lambdatypes.FunctionResponseType{}
 	}
-	switch t.kind {
+	switch t.Kind {
 	case "kinesis", "dynamodb":
 		otherwise(&in.ParallelizationFactor, 1)
 		otherwise(&in.MaximumRetryAttempts, -1)
@@ -254,9 +255,9 @@ func otherwise[T any](to **T, value T) {
 	}
 }
 
-func (b *Backend) deleteMapping(ctx context.Context, at attachment, id string) error {
-	return left(b.patiently(ctx, "remove event source mapping "+id, func() error {
-		_, err := at.account.lambda.DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: &id})
+func (at Attachment) deleteMapping(ctx context.Context, id string) error {
+	return left(at.patiently(ctx, "remove event source mapping "+id, func() error {
+		_, err := at.Lambda.DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: &id})
 		var gone *lambdatypes.ResourceNotFoundException
 		if errors.As(err, &gone) {
 			return nil
@@ -267,16 +268,18 @@ func (b *Backend) deleteMapping(ctx context.Context, at attachment, id string) e
 
 // patiently repeats what is refused while a mapping is being made or changed
 // (Lambda API, ResourceInUseException).
-func (b *Backend) patiently(ctx context.Context, doing string, do func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, b.opts.DeployTimeout)
+func (at Attachment) patiently(ctx context.Context, doing string, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, at.Patience)
 	defer cancel()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := do()
 		if awserr.Code(err) != "ResourceInUseException" {
 			return awserr.Wrap(doing, err)
 		}
-		if pause(ctx, wait) != nil {
+		select {
+		case <-ctx.Done():
 			return awserr.Wrap(doing, err)
+		case <-time.After(wait):
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package aws
+package trigger
 
 import (
 	"errors"
@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// cronTrigger is the schedule that the cron-connector's annotation means:
+// Cron is the trigger of a schedule that the cron-connector's annotation means:
 // crontab's five fields, a name such as @hourly, or @every and a duration.
-func cronTrigger(schedule string) (trigger, error) {
+func Cron(schedule string) (Trigger, error) {
 	schedule = strings.TrimSpace(schedule)
 	if every, ok := strings.CutPrefix(schedule, "@every "); ok {
 		rate, err := rateOf(strings.TrimSpace(every))
-		return trigger{kind: "schedule", source: rate}, err
+		return Trigger{Kind: "schedule", Source: rate}, err
 	}
 	if long, ok := cronNames[schedule]; ok {
 		schedule = long
 	}
 	fields := strings.Fields(schedule)
 	if len(fields) != len(cronFields) {
-		return trigger{}, fmt.Errorf("%d fields, want 5: minute, hour, day, month, day of the week", len(fields))
+		return Trigger{}, fmt.Errorf("%d fields, want 5: minute, hour, day, month, day of the week", len(fields))
 	}
 	var out [5]string
 	for i, field := range fields {
 		var err error
 		if out[i], err = cronFields[i].convert(strings.ToUpper(field)); err != nil {
-			return trigger{}, fmt.Errorf("%s %q: %w", cronFields[i].name, field, err)
+			return Trigger{}, fmt.Errorf("%s %q: %w", cronFields[i].name, field, err)
 		}
 	}
 	// Crontab fires when either day matches; EventBridge wants a ? in one of
@@ -39,9 +39,9 @@ func cronTrigger(schedule string) (trigger, error) {
 	case out[2] == "*":
 		out[2] = "?"
 	default:
-		return trigger{}, errors.New("EventBridge takes a day of the month or a day of the week, not both: deploy two functions, or use the annotation " + annotationPrefix + "schedule with two expressions")
+		return Trigger{}, errors.New("EventBridge takes a day of the month or a day of the week, not both: deploy two functions, or use the annotation " + AnnotationPrefix + "schedule with two expressions")
 	}
-	return trigger{kind: "schedule", source: "cron(" + strings.Join(out[:], " ") + " *)"}, nil
+	return Trigger{Kind: "schedule", Source: "cron(" + strings.Join(out[:], " ") + " *)"}, nil
 }
 
 var cronNames = map[string]string{

@@ -1,4 +1,4 @@
-package aws
+package trigger
 
 import (
 	"context"
@@ -12,39 +12,39 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
-func isURL(t trigger) bool { return t.kind == "url" }
+func isURL(t Trigger) bool { return t.Kind == "url" }
 
 // setURL makes, changes and removes the URL of what serves. One that everybody
 // may call needs two permissions (docs.aws.amazon.com/lambda, "Control access to
 // Lambda function URLs").
-func (b *Backend) setURL(ctx context.Context, at attachment) error {
+func setURL(ctx context.Context, at Attachment) error {
 	if !at.concerns(isURL) {
 		return nil
 	}
 	wanted := at.wanted(isURL)
 	if len(wanted) == 0 {
-		if !at.late {
+		if !at.Late {
 			return nil
 		}
 		return left(at.removeURL(ctx))
 	}
 	t := wanted[0]
-	if at.late {
+	if at.Late {
 		return nil
 	}
-	auth, mode, cors := lambdatypes.FunctionUrlAuthType(t.source), lambdatypes.InvokeModeBuffered, &lambdatypes.Cors{}
-	if m := t.options["mode"]; m != "" {
+	auth, mode, cors := lambdatypes.FunctionUrlAuthType(t.Source), lambdatypes.InvokeModeBuffered, &lambdatypes.Cors{}
+	if m := t.Options["mode"]; m != "" {
 		mode = lambdatypes.InvokeMode(m)
 	}
-	if origins := strings.Fields(t.options["cors-origins"]); len(origins) > 0 {
+	if origins := strings.Fields(t.Options["cors-origins"]); len(origins) > 0 {
 		cors = &lambdatypes.Cors{AllowOrigins: origins, AllowMethods: []string{"*"}, AllowHeaders: []string{"*"}}
 	}
 	if err := at.setURLPermissions(ctx, auth); err != nil {
 		return err
 	}
-	_, err := at.account.lambda.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias), AuthType: auth, InvokeMode: mode, Cors: cors})
+	_, err := at.Lambda.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: &at.Function, Qualifier: &at.Alias, AuthType: auth, InvokeMode: mode, Cors: cors})
 	if awserr.Code(err) == "ResourceConflictException" {
-		_, err = at.account.lambda.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias), AuthType: auth, InvokeMode: mode, Cors: cors})
+		_, err = at.Lambda.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigInput{FunctionName: &at.Function, Qualifier: &at.Alias, AuthType: auth, InvokeMode: mode, Cors: cors})
 	}
 	return t.refused(awserr.Wrap("make the function's URL", err))
 }
@@ -55,25 +55,25 @@ const (
 	urlRunStatement = sidPrefix + "url-invoke"
 )
 
-func (at attachment) setURLPermissions(ctx context.Context, auth lambdatypes.FunctionUrlAuthType) error {
+func (at Attachment) setURLPermissions(ctx context.Context, auth lambdatypes.FunctionUrlAuthType) error {
 	if auth != lambdatypes.FunctionUrlAuthTypeNone {
 		return errors.Join(at.forbid(ctx, urlStatement), at.forbid(ctx, urlRunStatement))
 	}
 	err := at.permit(ctx, &lambda.AddPermissionInput{
-		FunctionName: &at.function, Qualifier: aws.String(liveAlias), StatementId: aws.String(urlStatement),
+		FunctionName: &at.Function, Qualifier: &at.Alias, StatementId: aws.String(urlStatement),
 		Action: aws.String("lambda:InvokeFunctionUrl"), Principal: aws.String("*"), FunctionUrlAuthType: auth,
 	})
 	if err != nil {
 		return err
 	}
 	return at.permit(ctx, &lambda.AddPermissionInput{
-		FunctionName: &at.function, Qualifier: aws.String(liveAlias), StatementId: aws.String(urlRunStatement),
+		FunctionName: &at.Function, Qualifier: &at.Alias, StatementId: aws.String(urlRunStatement),
 		Action: aws.String("lambda:InvokeFunction"), Principal: aws.String("*"), InvokedViaFunctionUrl: aws.Bool(true),
 	})
 }
 
-func (at attachment) removeURL(ctx context.Context) error {
-	_, err := at.account.lambda.DeleteFunctionUrlConfig(ctx, &lambda.DeleteFunctionUrlConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias)})
+func (at Attachment) removeURL(ctx context.Context) error {
+	_, err := at.Lambda.DeleteFunctionUrlConfig(ctx, &lambda.DeleteFunctionUrlConfigInput{FunctionName: &at.Function, Qualifier: &at.Alias})
 	var gone *lambdatypes.ResourceNotFoundException
 	if err != nil && !errors.As(err, &gone) {
 		return awserr.Wrap("remove the function's URL", err)

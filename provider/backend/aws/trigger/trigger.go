@@ -1,4 +1,9 @@
-package aws
+// Package trigger is what invokes functions by itself: queues, streams, buckets,
+// topics, schedules and URLs, as annotations name them (docs/triggers.md). It
+// reads them, and connects them to a function on AWS. It knows neither
+// deployments nor their records: who calls it says what is wanted, and what may be
+// there.
+package trigger
 
 import (
 	"crypto/sha256"
@@ -14,18 +19,37 @@ import (
 	"time"
 
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 )
 
-// trigger is something that invokes a function by itself.
-type trigger struct {
-	kind    string            // one of triggerTable's keys
-	source  string            // ARN, bucket, expression; by kind
-	options map[string]string // by kind
+// AnnotationPrefix is what the annotations begin with that make triggers. The kind
+// follows it.
+const AnnotationPrefix = "com.openfaas.lambda/"
+
+// Trigger is something that invokes a function by itself.
+type Trigger struct {
+	Kind    string            // name of one of Kinds
+	Source  string            // ARN, bucket, expression; by kind
+	Options map[string]string // by kind; all are checked
 }
 
-// triggerTable are the annotations that make triggers. A value holds one or more
-// sources, separated by commas, each with its options as in a URL's query.
-var triggerTable = []annotation{
+// Kind is a kind of triggers: which annotation makes them, what that may be, and
+// how it is read.
+type Kind struct {
+	Name    string // what follows AnnotationPrefix
+	Value   string // what it may be, for docs/annotations.md
+	Example string // that Read takes
+	Meaning string //
+	// Read returns the triggers that a value makes, one at least. The error says
+	// what is wrong with the value.
+	Read func(value string) ([]Trigger, error)
+}
+
+// Kinds are all that there are, in the order of docs/annotations.md. A value holds
+// one or more sources, separated by commas, each with its options as in a URL's
+// query.
+var Kinds = []Kind{
 	{"sqs", "ARNs of queues", "arn:aws:sqs:eu-west-1:123456789012:orders?batch-size=10&window=5s", "the function gets the queue's messages",
 		readTriggers("sqs", sourceARN("sqs", ""), "batch-size", "window", "concurrency", "filter", "report-failures")},
 	{"kinesis", "ARNs of streams", "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks?position=TRIM_HORIZON", "the function gets the stream's records",
@@ -47,47 +71,48 @@ var triggerTable = []annotation{
 var streamOptions = []string{"batch-size", "window", "position", "parallelization", "retries", "max-age", "bisect", "on-failure", "filter", "report-failures"}
 
 // readTriggers returns the reader of an annotation that makes triggers of kind.
-func readTriggers(kind string, source func(string) error, options ...string) func(string, *extras) error {
-	return func(value string, x *extras) error {
-		all := list(value)
+func readTriggers(kind string, source func(string) error, options ...string) func(string) ([]Trigger, error) {
+	return func(value string) ([]Trigger, error) {
+		all := notation.List(value)
 		if len(all) == 0 {
-			return errors.New("empty")
+			return nil, errors.New("empty")
 		}
 		if kind == "url" && len(all) > 1 {
-			return errors.New("more than one")
+			return nil, errors.New("more than one")
 		}
+		var triggers []Trigger
 		for _, one := range all {
 			from, query, _ := strings.Cut(one, "?")
 			if err := source(from); err != nil {
-				return err
+				return nil, err
 			}
 			parsed, err := triggerOptions(query, options)
 			if err != nil {
-				return fmt.Errorf("%s: %w", from, err)
+				return nil, fmt.Errorf("%s: %w", from, err)
 			}
 			if kind == "kafka" && parsed["topic"] == "" {
-				return fmt.Errorf("%s: topic is missing", from)
+				return nil, fmt.Errorf("%s: topic is missing", from)
 			}
-			t := trigger{kind: kind, source: from, options: parsed}
-			if slices.ContainsFunc(x.triggers, t.same) {
-				return fmt.Errorf("%s: named twice", from)
+			t := Trigger{Kind: kind, Source: from, Options: parsed}
+			if slices.ContainsFunc(triggers, t.same) {
+				return nil, fmt.Errorf("%s: named twice", from)
 			}
-			x.triggers = append(x.triggers, t)
+			triggers = append(triggers, t)
 		}
-		return nil
+		return triggers, nil
 	}
 }
 
 // same tells whether another trigger could not stand beside t: a queue or stream
 // has one mapping to a function, a topic one subscription.
-func (t trigger) same(o trigger) bool {
+func (t Trigger) same(o Trigger) bool {
 	switch {
-	case t.kind != o.kind:
+	case t.Kind != o.Kind:
 		return false
-	case t.mapped():
+	case t.Mapped():
 		return t.mappingKey() == o.mappingKey()
-	case t.kind == "sns":
-		return t.source == o.source
+	case t.Kind == "sns":
+		return t.Source == o.Source
 	}
 	return t.sid("") == o.sid("")
 }
@@ -132,11 +157,11 @@ var optionValues = map[string]func(string) error{
 	"mode":            choice("BUFFERED", "RESPONSE_STREAM"),
 	"filter-scope":    choice("MessageAttributes", "MessageBody"),
 	"auth":            choice("BASIC_AUTH", "SASL_SCRAM_512_AUTH", "SASL_SCRAM_256_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH"),
-	"on-failure":      func(v string) error { var to string; return arnOf(v, &to, "sqs", "sns", "s3") },
-	"dead-letter":     func(v string) error { var to string; return arnOf(v, &to, "sqs") },
+	"on-failure":      func(v string) error { return notation.ARN(v, "sqs", "sns", "s3") },
+	"dead-letter":     func(v string) error { return notation.ARN(v, "sqs") },
 	"events":          bucketEvents,
 	"filter":          pattern,
-	"secret":          func(v string) error { var to string; return arnOf(v, &to, "secretsmanager") },
+	"secret":          func(v string) error { return notation.ARN(v, "secretsmanager") },
 }
 
 func within(low, high int) func(string) error {
@@ -150,7 +175,7 @@ func within(low, high int) func(string) error {
 
 func duration(low, high time.Duration) func(string) error {
 	return func(v string) error {
-		if d, err := parseDuration(v); err != nil || d < low || d > high || d%time.Second != 0 {
+		if d, err := notation.Duration(v); err != nil || d < low || d > high || d%time.Second != 0 {
 			return fmt.Errorf("want whole seconds, from %s to %s", low, high)
 		}
 		return nil
@@ -186,10 +211,10 @@ func choice(choices ...string) func(string) error {
 	}
 }
 
-// mapped tells whether Lambda itself polls the source, by an event source
+// Mapped tells whether Lambda itself polls the source, by an event source
 // mapping; the other kinds push, and need a permission.
-func (t trigger) mapped() bool {
-	switch t.kind {
+func (t Trigger) Mapped() bool {
+	switch t.Kind {
 	case "sqs", "kinesis", "dynamodb", "kafka":
 		return true
 	}
@@ -202,16 +227,16 @@ const sidPrefix = "faas-lambda-"
 
 // sid names the trigger of a function: the statement of its permission, its
 // rule, its notification. Other options make another trigger.
-func (t trigger) sid(function string) string {
+func (t Trigger) sid(function string) string {
 	h := sha256.New()
 	part := func(s string) { _, _ = fmt.Fprintf(h, "%d:%s", len(s), s) } // a hash takes everything
 	part(function)
-	part(t.source)
-	for _, key := range slices.Sorted(maps.Keys(t.options)) {
+	part(t.Source)
+	for _, key := range slices.Sorted(maps.Keys(t.Options)) {
 		part(key)
-		part(t.options[key])
+		part(t.Options[key])
 	}
-	return sidPrefix + t.kind + "-" + hex.EncodeToString(h.Sum(nil))[:16]
+	return sidPrefix + t.Kind + "-" + hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // kindOf is the reverse of sid, as far as it goes; empty when the statement is

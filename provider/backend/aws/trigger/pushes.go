@@ -1,4 +1,4 @@
-package aws
+package trigger
 
 import (
 	"context"
@@ -20,15 +20,15 @@ import (
 )
 
 // partition is the part of AWS that a function is in: aws, aws-cn, aws-us-gov.
-func (at attachment) partition() string {
-	if parts := strings.Split(at.arn, ":"); len(parts) > 1 {
+func (at Attachment) partition() string {
+	if parts := strings.Split(at.ARN, ":"); len(parts) > 1 {
 		return parts[1]
 	}
 	return "aws"
 }
 
-func bucketARN(at attachment, t trigger, _ string) string {
-	return "arn:" + at.partition() + ":s3:::" + t.source
+func bucketARN(at Attachment, t Trigger, _ string) string {
+	return "arn:" + at.partition() + ":s3:::" + t.Source
 }
 
 // notifications reads a bucket's notifications, changes those for functions and
@@ -36,9 +36,9 @@ func bucketARN(at attachment, t trigger, _ string) string {
 // has none. S3 checks all destinations, others' among them, unless it is told
 // not to: then what is gone of theirs is in nobody's way. Where the change adds
 // or removes nothing, nothing is written.
-func notifications(ctx context.Context, at attachment, bucket string, unchecked bool, change func([]s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration) error {
+func notifications(ctx context.Context, at Attachment, bucket string, unchecked bool, change func([]s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration) error {
 	doing := "notify of bucket " + bucket
-	has, err := at.account.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
+	has, err := at.S3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 	if err != nil {
 		return awserr.Wrap(doing, err)
 	}
@@ -46,7 +46,7 @@ func notifications(ctx context.Context, at attachment, bucket string, unchecked 
 	if len(functions) == len(has.LambdaFunctionConfigurations) {
 		return nil
 	}
-	_, err = at.account.s3.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
+	_, err = at.S3.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
 		Bucket: &bucket, SkipDestinationValidation: &unchecked, NotificationConfiguration: &s3types.NotificationConfiguration{
 			LambdaFunctionConfigurations: functions,
 			QueueConfigurations:          has.QueueConfigurations, TopicConfigurations: has.TopicConfigurations, EventBridgeConfiguration: has.EventBridgeConfiguration,
@@ -55,25 +55,25 @@ func notifications(ctx context.Context, at attachment, bucket string, unchecked 
 	return awserr.Wrap(doing, err)
 }
 
-func connectBucket(ctx context.Context, at attachment, t trigger, sid string) error {
-	events := strings.Fields(t.options["events"])
+func connectBucket(ctx context.Context, at Attachment, t Trigger, sid string) error {
+	events := strings.Fields(t.Options["events"])
 	if len(events) == 0 {
 		events = []string{"s3:ObjectCreated:*"}
 	}
-	c := s3types.LambdaFunctionConfiguration{Id: &sid, LambdaFunctionArn: aws.String(at.alias())}
+	c := s3types.LambdaFunctionConfiguration{Id: &sid, LambdaFunctionArn: aws.String(at.aliasARN())}
 	for _, event := range events {
 		c.Events = append(c.Events, s3types.Event(event))
 	}
 	var rules []s3types.FilterRule
 	for _, name := range []s3types.FilterRuleName{s3types.FilterRuleNamePrefix, s3types.FilterRuleNameSuffix} {
-		if value := t.options[string(name)]; value != "" {
+		if value := t.Options[string(name)]; value != "" {
 			rules = append(rules, s3types.FilterRule{Name: name, Value: &value})
 		}
 	}
 	if rules != nil {
 		c.Filter = &s3types.NotificationConfigurationFilter{Key: &s3types.S3KeyFilter{FilterRules: rules}}
 	}
-	return notifications(ctx, at, t.source, false, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
+	return notifications(ctx, at, t.Source, false, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
 		if slices.ContainsFunc(list, named(sid)) {
 			return list // its id says all that is in it
 		}
@@ -85,7 +85,7 @@ func named(id string) func(s3types.LambdaFunctionConfiguration) bool {
 	return func(c s3types.LambdaFunctionConfiguration) bool { return aws.ToString(c.Id) == id }
 }
 
-func disconnectBucket(ctx context.Context, at attachment, sid, source string) error {
+func disconnectBucket(ctx context.Context, at Attachment, sid, source string) error {
 	_, bucket, _ := strings.Cut(source, ":::")
 	err := notifications(ctx, at, bucket, true, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
 		return slices.DeleteFunc(slices.Clone(list), named(sid))
@@ -96,52 +96,52 @@ func disconnectBucket(ctx context.Context, at attachment, sid, source string) er
 	return err
 }
 
-func connectTopic(ctx context.Context, at attachment, t trigger, _ string) error {
+func connectTopic(ctx context.Context, at Attachment, t Trigger, _ string) error {
 	attributes := map[string]string{}
-	if filter := t.options["filter"]; filter != "" {
+	if filter := t.Options["filter"]; filter != "" {
 		attributes["FilterPolicy"] = filter
-		if scope := t.options["filter-scope"]; scope != "" {
+		if scope := t.Options["filter-scope"]; scope != "" {
 			attributes["FilterPolicyScope"] = scope
 		}
 	}
-	if queue := t.options["dead-letter"]; queue != "" {
+	if queue := t.Options["dead-letter"]; queue != "" {
 		policy, err := json.Marshal(map[string]string{"deadLetterTargetArn": queue})
 		if err != nil {
-			return fmt.Errorf("subscribe to %s: %w", t.source, err)
+			return fmt.Errorf("subscribe to %s: %w", t.Source, err)
 		}
 		attributes["RedrivePolicy"] = string(policy)
 	}
 	if at.subscribed(t) {
-		if err := disconnectTopic(ctx, at, "", t.source); err != nil {
+		if err := disconnectTopic(ctx, at, "", t.Source); err != nil {
 			return err
 		}
 	}
 	subscribe := func() error {
-		_, err := at.account.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &t.source, Protocol: aws.String("lambda"), Endpoint: aws.String(at.alias()), Attributes: attributes})
+		_, err := at.SNS.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &t.Source, Protocol: aws.String("lambda"), Endpoint: aws.String(at.aliasARN()), Attributes: attributes})
 		return err
 	}
 	err := subscribe()
 	if awserr.Code(err) == "InvalidParameter" && strings.Contains(err.Error(), "already exists with different attributes") {
-		if err := disconnectTopic(ctx, at, "", t.source); err != nil {
+		if err := disconnectTopic(ctx, at, "", t.Source); err != nil {
 			return err
 		}
 		err = subscribe()
 	}
-	return awserr.Wrap("subscribe to "+t.source, err)
+	return awserr.Wrap("subscribe to "+t.Source, err)
 }
 
 // subscribed tells whether there may be a subscription to the topic with other
 // options. It would keep those that are not named any more (SNS API, Subscribe).
-func (at attachment) subscribed(t trigger) bool {
-	return slices.ContainsFunc(at.had, func(b belongings) bool {
-		return slices.ContainsFunc(b.triggers, func(o trigger) bool {
-			return o.kind == t.kind && o.source == t.source && o.sid("") != t.sid("")
+func (at Attachment) subscribed(t Trigger) bool {
+	return slices.ContainsFunc(at.Had, func(had []Trigger) bool {
+		return slices.ContainsFunc(had, func(o Trigger) bool {
+			return o.Kind == t.Kind && o.Source == t.Source && o.sid("") != t.sid("")
 		})
 	})
 }
 
-func disconnectTopic(ctx context.Context, at attachment, _, source string) error {
-	pages := sns.NewListSubscriptionsByTopicPaginator(at.account.sns, &sns.ListSubscriptionsByTopicInput{TopicArn: &source})
+func disconnectTopic(ctx context.Context, at Attachment, _, source string) error {
+	pages := sns.NewListSubscriptionsByTopicPaginator(at.SNS, &sns.ListSubscriptionsByTopicInput{TopicArn: &source})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		var gone *snstypes.NotFoundException
@@ -152,10 +152,10 @@ func disconnectTopic(ctx context.Context, at attachment, _, source string) error
 			return awserr.Wrap("list subscriptions of "+source, err)
 		}
 		for _, s := range page.Subscriptions {
-			if aws.ToString(s.Endpoint) != at.alias() {
+			if aws.ToString(s.Endpoint) != at.aliasARN() {
 				continue
 			}
-			if _, err := at.account.sns.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: s.SubscriptionArn}); err != nil {
+			if _, err := at.SNS.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: s.SubscriptionArn}); err != nil {
 				return awserr.Wrap("unsubscribe from "+source, err)
 			}
 		}
@@ -164,8 +164,8 @@ func disconnectTopic(ctx context.Context, at attachment, _, source string) error
 }
 
 // ruleARN is that of a rule of the default bus, named by the trigger.
-func ruleARN(at attachment, _ trigger, sid string) string {
-	parts := strings.SplitN(at.arn, ":", 6) // arn:aws:lambda:region:account:function:name
+func ruleARN(at Attachment, _ Trigger, sid string) string {
+	parts := strings.SplitN(at.ARN, ":", 6) // arn:aws:lambda:region:account:function:name
 	if len(parts) < 6 {
 		return ""
 	}
@@ -182,15 +182,15 @@ const scheduled = `{"version":"2.0","routeKey":"$default","rawPath":"/","rawQuer
 
 // connectRule leaves a rule that is there as it is: made anew it would begin its
 // period anew.
-func connectRule(ctx context.Context, at attachment, t trigger, sid string) error {
-	doing := "schedule " + t.source
+func connectRule(ctx context.Context, at Attachment, t Trigger, sid string) error {
+	doing := "schedule " + t.Source
 	if at.unchanged(t) {
 		if err := aim(ctx, at, doing, sid); awserr.Code(err) != "ResourceNotFoundException" {
 			return err
 		}
 	}
-	_, err := at.account.events.PutRule(ctx, &eventbridge.PutRuleInput{
-		Name: &sid, ScheduleExpression: &t.source, State: eventtypes.RuleStateEnabled, Description: aws.String("invokes function " + at.name.String() + " of faas-lambda"),
+	_, err := at.Events.PutRule(ctx, &eventbridge.PutRuleInput{
+		Name: &sid, ScheduleExpression: &t.Source, State: eventtypes.RuleStateEnabled, Description: aws.String("invokes function " + at.Name.String() + " of faas-lambda"),
 	})
 	if err != nil {
 		return awserr.Wrap(doing, err)
@@ -199,8 +199,8 @@ func connectRule(ctx context.Context, at attachment, t trigger, sid string) erro
 }
 
 // aim lets a rule invoke the function.
-func aim(ctx context.Context, at attachment, doing, sid string) error {
-	out, err := at.account.events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &sid, Targets: []eventtypes.Target{{Id: aws.String(ruleTarget), Arn: aws.String(at.alias()), Input: aws.String(scheduled)}}})
+func aim(ctx context.Context, at Attachment, doing, sid string) error {
+	out, err := at.Events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &sid, Targets: []eventtypes.Target{{Id: aws.String(ruleTarget), Arn: aws.String(at.aliasARN()), Input: aws.String(scheduled)}}})
 	if err == nil && out.FailedEntryCount > 0 && len(out.FailedEntries) > 0 {
 		return fmt.Errorf("%s: %s (%s)", doing, aws.ToString(out.FailedEntries[0].ErrorMessage), aws.ToString(out.FailedEntries[0].ErrorCode))
 	}
@@ -210,14 +210,14 @@ func aim(ctx context.Context, at attachment, doing, sid string) error {
 // ruleTarget is the id of a rule's one target.
 const ruleTarget = "function"
 
-func disconnectRule(ctx context.Context, at attachment, sid, _ string) error {
+func disconnectRule(ctx context.Context, at Attachment, sid, _ string) error {
 	var gone *eventtypes.ResourceNotFoundException
-	_, err := at.account.events.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &sid, Ids: []string{ruleTarget}})
+	_, err := at.Events.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &sid, Ids: []string{ruleTarget}})
 	if errors.As(err, &gone) {
 		return nil
 	}
 	if err == nil {
-		_, err = at.account.events.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &sid})
+		_, err = at.Events.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &sid})
 	}
 	if errors.As(err, &gone) {
 		return nil

@@ -1,4 +1,4 @@
-package aws
+package trigger
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 )
 
 var (
@@ -18,8 +20,7 @@ var (
 // in it.
 func sourceARN(service, holds string) func(string) error {
 	return func(v string) error {
-		var to string
-		if err := arnOf(v, &to, service); err != nil {
+		if err := notation.ARN(v, service); err != nil {
 			return fmt.Errorf("%q is %w", v, err)
 		}
 		if !strings.Contains(v, holds) {
@@ -54,19 +55,20 @@ func bucketSource(v string) error {
 
 func urlSource(v string) error { return choice("NONE", "AWS_IAM")(v) }
 
-func readSchedules(value string, x *extras) error {
+func readSchedules(value string) ([]Trigger, error) {
+	var triggers []Trigger
 	for one := range strings.SplitSeq(value, ";") {
 		one = strings.TrimSpace(one)
 		if err := checkExpression(one); err != nil {
-			return fmt.Errorf("%q: %w", one, err)
+			return nil, fmt.Errorf("%q: %w", one, err)
 		}
-		t := trigger{kind: "schedule", source: one}
-		if slices.ContainsFunc(x.triggers, t.same) {
-			return fmt.Errorf("%q: named twice", one)
+		t := Trigger{Kind: "schedule", Source: one}
+		if slices.ContainsFunc(triggers, t.same) {
+			return nil, fmt.Errorf("%q: named twice", one)
 		}
-		x.triggers = append(x.triggers, t)
+		triggers = append(triggers, t)
 	}
-	return nil
+	return triggers, nil
 }
 
 var (

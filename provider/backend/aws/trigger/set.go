@@ -1,4 +1,4 @@
-package aws
+package trigger
 
 import (
 	"context"
@@ -7,38 +7,77 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
-// alias is the ARN that triggers invoke: of what serves.
-func (at attachment) alias() string { return at.arn + ":" + liveAlias }
+// Clients are those of one account and region by which triggers are made.
+type Clients struct {
+	Lambda    *lambda.Client
+	S3        *s3.Client
+	SNS       *sns.Client
+	Events    *eventbridge.Client
+	AccountID func(context.Context) (string, error) // the account's twelve digits; called where a bucket is a source
+}
 
-// setTriggers makes the triggers that are missing and, when it is late, removes
-// those that are not wanted. What there is says AWS, so that what another tool
-// removed comes back; only whether it has to be asked at all say the records.
-func (b *Backend) setTriggers(ctx context.Context, at attachment) error {
-	for _, set := range []func(context.Context, attachment) error{b.setMappings, b.setPushes, b.setURL} {
+// Attachment is a function, the triggers that it is to have, and those that it
+// may have.
+type Attachment struct {
+	Clients
+	Name     backend.Name
+	Function string // what it is called in Lambda
+	ARN      string // of the function, unqualified
+	Alias    string // of what serves, which the triggers invoke
+	Want     []Trigger
+	Had      [][]Trigger   // of each deployment that it may be of; none: nothing yet
+	Late     bool          // what serves is what is wanted: what it does not need may go
+	Unsure   bool          // it may have any: Had does not say all
+	Patience time.Duration // how long to repeat what Lambda refuses because a mapping is being changed
+}
+
+// aliasARN is the ARN that triggers invoke: of what serves.
+func (at Attachment) aliasARN() string { return at.ARN + ":" + at.Alias }
+
+// Set makes the triggers that are missing and, when it is late, removes those
+// that are not wanted. What there is says AWS, so that what another tool removed
+// comes back; only whether it has to be asked at all say Want and Had. An error
+// names the function, and the annotation whose trigger cannot be made; it is
+// backend.ErrInvalid where the source is not there. Set may be repeated after an
+// error, and called by two at once.
+func Set(ctx context.Context, at Attachment) error {
+	for _, set := range []func(context.Context, Attachment) error{setMappings, setPushes, setURL} {
 		if err := set(ctx, at); err != nil {
-			return refusedTrigger(fmt.Errorf("set triggers of function %s: %w", at.name, err))
+			return kindOfRefusal(fmt.Errorf("set triggers of function %s: %w", at.Name, err))
 		}
 	}
 	return nil
 }
 
-// refusedTrigger gives an error its kind: a source that is not there is a bad
+// kindOfRefusal gives an error its kind: a source that is not there is a bad
 // annotation, and must not look like a function that is not there.
-func refusedTrigger(err error) error {
+func kindOfRefusal(err error) error {
 	switch awserr.Code(err) {
 	case "NoSuchBucket", "InvalidArgument", "InvalidParameter", "NotFound", "ResourceNotFoundException":
 		return backend.Errorf(backend.ErrInvalid, "%v", err)
 	}
 	return err
+}
+
+// refused names the annotation that wants a trigger which cannot be made.
+func (t Trigger) refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("annotation %s%s: %w", AnnotationPrefix, t.Kind, err)
 }
 
 // left is the error of what could not be removed. Whatever AWS says of the
@@ -51,22 +90,22 @@ func left(err error) error {
 }
 
 // wanted returns the wanted triggers of which is true.
-func (at attachment) wanted(is func(trigger) bool) []trigger {
-	return slices.DeleteFunc(slices.Clone(at.want.triggers), func(t trigger) bool { return !is(t) })
+func (at Attachment) wanted(is func(Trigger) bool) []Trigger {
+	return slices.DeleteFunc(slices.Clone(at.Want), func(t Trigger) bool { return !is(t) })
 }
 
 // concerns tells whether a trigger of which is true is wanted, or may be there.
-func (at attachment) concerns(is func(trigger) bool) bool {
-	if at.unsure || slices.ContainsFunc(at.want.triggers, is) {
+func (at Attachment) concerns(is func(Trigger) bool) bool {
+	if at.Unsure || slices.ContainsFunc(at.Want, is) {
 		return true
 	}
-	return slices.ContainsFunc(at.had, func(b belongings) bool { return slices.ContainsFunc(b.triggers, is) })
+	return slices.ContainsFunc(at.Had, func(had []Trigger) bool { return slices.ContainsFunc(had, is) })
 }
 
 // unchanged tells whether all that the function may have includes that trigger.
-func (at attachment) unchanged(t trigger) bool {
-	return !slices.ContainsFunc(at.had, func(b belongings) bool {
-		return !slices.ContainsFunc(b.triggers, func(o trigger) bool { return o.sid("") == t.sid("") })
+func (at Attachment) unchanged(t Trigger) bool {
+	return !slices.ContainsFunc(at.Had, func(had []Trigger) bool {
+		return !slices.ContainsFunc(had, func(o Trigger) bool { return o.sid("") == t.sid("") })
 	})
 }
 
@@ -90,8 +129,8 @@ func (s statement) source() string {
 
 // permissions returns the statements for our triggers in the policy of what
 // serves, by their ids.
-func (at attachment) permissions(ctx context.Context) (map[string]statement, error) {
-	out, err := at.account.lambda.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias)})
+func (at Attachment) permissions(ctx context.Context) (map[string]statement, error) {
+	out, err := at.Lambda.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &at.Function, Qualifier: &at.Alias})
 	var none *lambdatypes.ResourceNotFoundException
 	if errors.As(err, &none) {
 		return nil, nil
@@ -120,14 +159,14 @@ func parsePolicy(text string) (map[string]statement, error) {
 
 // allow lets the service of a trigger invoke the function on behalf of its
 // source.
-func (at attachment) allow(ctx context.Context, t trigger, sid string) error {
-	with := pushers[t.kind]
+func (at Attachment) allow(ctx context.Context, t Trigger, sid string) error {
+	with := pushers[t.Kind]
 	in := &lambda.AddPermissionInput{
-		FunctionName: &at.function, Qualifier: aws.String(liveAlias), StatementId: &sid, Action: aws.String("lambda:InvokeFunction"),
+		FunctionName: &at.Function, Qualifier: &at.Alias, StatementId: &sid, Action: aws.String("lambda:InvokeFunction"),
 		Principal: &with.principal, SourceArn: aws.String(with.source(at, t, sid)),
 	}
-	if t.kind == "s3" { // the ARN of a bucket names no account
-		account, err := at.account.accountID(ctx)
+	if t.Kind == "s3" { // the ARN of a bucket names no account
+		account, err := at.AccountID(ctx)
 		if err != nil {
 			return err
 		}
@@ -136,16 +175,16 @@ func (at attachment) allow(ctx context.Context, t trigger, sid string) error {
 	return at.permit(ctx, in)
 }
 
-func (at attachment) permit(ctx context.Context, in *lambda.AddPermissionInput) error {
-	_, err := at.account.lambda.AddPermission(ctx, in)
+func (at Attachment) permit(ctx context.Context, in *lambda.AddPermissionInput) error {
+	_, err := at.Lambda.AddPermission(ctx, in)
 	if awserr.Code(err) == "ResourceConflictException" { // the statement is there: of an attempt whose answer was lost
 		return nil
 	}
 	return awserr.Wrap("permit "+aws.ToString(in.Principal)+" to invoke", err)
 }
 
-func (at attachment) forbid(ctx context.Context, sid string) error {
-	_, err := at.account.lambda.RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias), StatementId: &sid})
+func (at Attachment) forbid(ctx context.Context, sid string) error {
+	_, err := at.Lambda.RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: &at.Function, Qualifier: &at.Alias, StatementId: &sid})
 	var gone *lambdatypes.ResourceNotFoundException
 	if errors.As(err, &gone) {
 		return nil
@@ -157,22 +196,22 @@ func (at attachment) forbid(ctx context.Context, sid string) error {
 // to. connect may find what it makes already there, disconnect may find it gone.
 type pusher struct {
 	principal  string
-	source     func(at attachment, t trigger, sid string) string // ARN
-	connect    func(ctx context.Context, at attachment, t trigger, sid string) error
-	disconnect func(ctx context.Context, at attachment, sid, source string) error
+	source     func(at Attachment, t Trigger, sid string) string // ARN
+	connect    func(ctx context.Context, at Attachment, t Trigger, sid string) error
+	disconnect func(ctx context.Context, at Attachment, sid, source string) error
 }
 
 var pushers = map[string]pusher{
 	"s3":       {"s3.amazonaws.com", bucketARN, connectBucket, disconnectBucket},
-	"sns":      {"sns.amazonaws.com", func(_ attachment, t trigger, _ string) string { return t.source }, connectTopic, disconnectTopic},
+	"sns":      {"sns.amazonaws.com", func(_ Attachment, t Trigger, _ string) string { return t.Source }, connectTopic, disconnectTopic},
 	"schedule": {"events.amazonaws.com", ruleARN, connectRule, disconnectRule},
 }
 
-func pushed(t trigger) bool { return pushers[t.kind].principal != "" }
+func pushed(t Trigger) bool { return pushers[t.Kind].principal != "" }
 
 // setPushes makes and removes what invokes the function by itself. The
 // permission is there first and goes last, and so tells what there is.
-func (b *Backend) setPushes(ctx context.Context, at attachment) error {
+func setPushes(ctx context.Context, at Attachment) error {
 	if !at.concerns(pushed) {
 		return nil
 	}
@@ -182,12 +221,12 @@ func (b *Backend) setPushes(ctx context.Context, at attachment) error {
 	}
 	wanted, topics := map[string]bool{}, map[string]bool{}
 	for _, t := range at.wanted(pushed) {
-		sid, with := t.sid(at.function), pushers[t.kind]
+		sid, with := t.sid(at.Function), pushers[t.Kind]
 		wanted[sid] = true
-		if t.kind == "sns" {
-			topics[t.source] = true
+		if t.Kind == "sns" {
+			topics[t.Source] = true
 		}
-		if at.late {
+		if at.Late {
 			continue
 		}
 		if _, ok := there[sid]; !ok {
@@ -199,7 +238,7 @@ func (b *Backend) setPushes(ctx context.Context, at attachment) error {
 			return t.refused(err)
 		}
 	}
-	if !at.late {
+	if !at.Late {
 		return nil
 	}
 	for sid, s := range there {
