@@ -2,17 +2,13 @@ package trigger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
@@ -107,154 +103,4 @@ func (at Attachment) unchanged(t Trigger) bool {
 	return !slices.ContainsFunc(at.Had, func(had []Trigger) bool {
 		return !slices.ContainsFunc(had, func(o Trigger) bool { return o.sid("") == t.sid("") })
 	})
-}
-
-// statement is a permission in a function's policy.
-type statement struct {
-	Sid       string
-	Condition map[string]map[string]string
-}
-
-// source is the ARN of what may invoke the function.
-func (s statement) source() string {
-	for _, condition := range s.Condition {
-		for key, value := range condition {
-			if strings.EqualFold(key, "AWS:SourceArn") {
-				return value
-			}
-		}
-	}
-	return ""
-}
-
-// permissions returns the statements for our triggers in the policy of what
-// serves, by their ids.
-func (at Attachment) permissions(ctx context.Context) (map[string]statement, error) {
-	out, err := at.Lambda.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &at.Function, Qualifier: &at.Alias})
-	var none *lambdatypes.ResourceNotFoundException
-	if errors.As(err, &none) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, awserr.Wrap("read policy", err)
-	}
-	return parsePolicy(aws.ToString(out.Policy))
-}
-
-func parsePolicy(text string) (map[string]statement, error) {
-	var policy struct{ Statement []json.RawMessage }
-	if err := json.Unmarshal([]byte(text), &policy); err != nil {
-		return nil, fmt.Errorf("decode policy: %w", err)
-	}
-	ours := map[string]statement{}
-	for _, raw := range policy.Statement {
-		var s statement
-		// Others' statements may have conditions of other forms.
-		if err := json.Unmarshal(raw, &s); err == nil && kindOf(s.Sid) != "" {
-			ours[s.Sid] = s
-		}
-	}
-	return ours, nil
-}
-
-// allow lets the service of a trigger invoke the function on behalf of its
-// source.
-func (at Attachment) allow(ctx context.Context, t Trigger, sid string) error {
-	with := pushers[t.Kind]
-	in := &lambda.AddPermissionInput{
-		FunctionName: &at.Function, Qualifier: &at.Alias, StatementId: &sid, Action: aws.String("lambda:InvokeFunction"),
-		Principal: &with.principal, SourceArn: aws.String(with.source(at, t, sid)),
-	}
-	if t.Kind == "s3" { // the ARN of a bucket names no account
-		account, err := at.AccountID(ctx)
-		if err != nil {
-			return err
-		}
-		in.SourceAccount = &account
-	}
-	return at.permit(ctx, in)
-}
-
-func (at Attachment) permit(ctx context.Context, in *lambda.AddPermissionInput) error {
-	_, err := at.Lambda.AddPermission(ctx, in)
-	if awserr.Code(err) == "ResourceConflictException" { // the statement is there: of an attempt whose answer was lost
-		return nil
-	}
-	return awserr.Wrap("permit "+aws.ToString(in.Principal)+" to invoke", err)
-}
-
-func (at Attachment) forbid(ctx context.Context, sid string) error {
-	_, err := at.Lambda.RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: &at.Function, Qualifier: &at.Alias, StatementId: &sid})
-	var gone *lambdatypes.ResourceNotFoundException
-	if errors.As(err, &gone) {
-		return nil
-	}
-	return awserr.Wrap("remove permission "+sid, err)
-}
-
-// pusher is a service that invokes functions by itself, and needs a permission
-// to. connect may find what it makes already there, disconnect may find it gone.
-type pusher struct {
-	principal  string
-	source     func(at Attachment, t Trigger, sid string) string // ARN
-	connect    func(ctx context.Context, at Attachment, t Trigger, sid string) error
-	disconnect func(ctx context.Context, at Attachment, sid, source string) error
-}
-
-var pushers = map[string]pusher{
-	"s3":       {"s3.amazonaws.com", bucketARN, connectBucket, disconnectBucket},
-	"sns":      {"sns.amazonaws.com", func(_ Attachment, t Trigger, _ string) string { return t.Source }, connectTopic, disconnectTopic},
-	"schedule": {"events.amazonaws.com", ruleARN, connectRule, disconnectRule},
-}
-
-func pushed(t Trigger) bool { return pushers[t.Kind].principal != "" }
-
-// setPushes makes and removes what invokes the function by itself. The
-// permission is there first and goes last, and so tells what there is.
-func setPushes(ctx context.Context, at Attachment) error {
-	if !at.concerns(pushed) {
-		return nil
-	}
-	there, err := at.permissions(ctx)
-	if err != nil {
-		return err
-	}
-	wanted, topics := map[string]bool{}, map[string]bool{}
-	for _, t := range at.wanted(pushed) {
-		sid, with := t.sid(at.Function), pushers[t.Kind]
-		wanted[sid] = true
-		if t.Kind == "sns" {
-			topics[t.Source] = true
-		}
-		if at.Late {
-			continue
-		}
-		if _, ok := there[sid]; !ok {
-			if err := at.allow(ctx, t, sid); err != nil {
-				return t.refused(err)
-			}
-		}
-		if err := with.connect(ctx, at, t, sid); err != nil {
-			return t.refused(err)
-		}
-	}
-	if !at.Late {
-		return nil
-	}
-	for sid, s := range there {
-		with, ok := pushers[kindOf(sid)]
-		if !ok || wanted[sid] {
-			continue
-		}
-		// A topic has one subscription of a function, whatever its options.
-		if !topics[s.source()] {
-			if err := with.disconnect(ctx, at, sid, s.source()); err != nil {
-				return left(err)
-			}
-		}
-		if err := at.forbid(ctx, sid); err != nil {
-			return left(err)
-		}
-	}
-	return nil
 }
