@@ -78,6 +78,7 @@ var mayImport = []struct {
 	{"provider/backend/aws/secrets", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws/usage", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws/notation", nil},
+	{"provider/backend/aws/annotations", []string{"provider/backend", "provider/backend/aws/notation", "provider/backend/aws/trigger", "provider/packaging", "layers/relocate"}},
 	{"provider/backend/aws/trigger", []string{"provider/backend", "provider/backend/aws/awserr", "provider/backend/aws/notation"}},
 	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "provider/packaging", "layers/..."}},
 	{"provider/backend/remote", []string{"provider/backend/...", "provider/api"}},     // its tests serve a provider

@@ -10,11 +10,12 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // adoptedAnnotation tells readers of a status that the function is somebody
 // else's.
-const adoptedAnnotation = annotationPrefix + "adopted"
+const adoptedAnnotation = annotations.Prefix + "adopted"
 
 // adopts tells whether a function that somebody else made is served: its owner
 // put the tag on it, or its name fits the pattern.
@@ -44,7 +45,7 @@ func (f *found) foreignStatus() types.FunctionStatus {
 	}
 	d := types.FunctionDeployment{
 		Service: f.name.Function, Namespace: f.name.Namespace, Image: image,
-		Annotations: &map[string]string{adoptedAnnotation: "true", annotationPrefix + "handler": aws.ToString(c.Handler), annotationPrefix + "description": aws.ToString(c.Description)},
+		Annotations: &map[string]string{adoptedAnnotation: "true", annotations.Prefix + "handler": aws.ToString(c.Handler), annotations.Prefix + "description": aws.ToString(c.Description)},
 		Limits:      &types.FunctionResources{Memory: strconv.Itoa(int(aws.ToInt32(c.MemorySize))) + "Mi"},
 	}
 	labels := map[string]string{}

@@ -13,6 +13,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger"
 )
@@ -23,7 +24,7 @@ type belongings struct {
 	provisioned int32 // instances kept initialised
 	reserved    int32 // the most invocations at a time; unreserved: no limit of its own
 	logGroup    string
-	retention   int32 // days; forever; 0: left alone
+	retention   int32 // days; annotations.Forever; 0: left alone
 	async       async
 	triggers    []trigger.Trigger
 }
@@ -38,7 +39,7 @@ const unreserved = -1
 
 // belongingsOf returns what a deployment has, scaled to replicas.
 func belongingsOf(d types.FunctionDeployment, function string, replicas uint64) (belongings, error) {
-	x, err := readAnnotations(d)
+	x, err := annotations.Read(d)
 	if err != nil {
 		return belongings{}, err
 	}
@@ -47,14 +48,14 @@ func belongingsOf(d types.FunctionDeployment, function string, replicas uint64) 
 		return belongings{}, err
 	}
 	all := belongings{
-		provisioned: provisioned, reserved: reserved, logGroup: x.logGroup, retention: x.retention, triggers: x.triggers,
-		async: async{onSuccess: x.onSuccess, onFailure: x.onFailure, retries: -1, maxAge: -1},
+		provisioned: provisioned, reserved: reserved, logGroup: x.LogGroup, retention: x.Retention, triggers: x.Triggers,
+		async: async{onSuccess: x.OnSuccess, onFailure: x.OnFailure, retries: -1, maxAge: -1},
 	}
-	if x.retries != nil {
-		all.async.retries = *x.retries
+	if x.Retries != nil {
+		all.async.retries = *x.Retries
 	}
-	if x.maxAge != nil {
-		all.async.maxAge = *x.maxAge
+	if x.MaxAge != nil {
+		all.async.maxAge = *x.MaxAge
 	}
 	if all.logGroup == "" {
 		all.logGroup = "/aws/lambda/" + function
@@ -140,7 +141,7 @@ func (b *Backend) setConcurrency(ctx context.Context, at attachment) error {
 
 // reserve sets the most invocations at a time.
 func (at attachment) reserve(ctx context.Context) error {
-	doing := "reserve concurrency for function " + at.name.String() + ", by label " + maxReplicasLabel + " or annotation " + annotationPrefix + "reserved-concurrency"
+	doing := "reserve concurrency for function " + at.name.String() + ", by label " + maxReplicasLabel + " or annotation " + annotations.Prefix + "reserved-concurrency"
 	if at.want.reserved == unreserved {
 		_, err := at.account.lambda.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: &at.function})
 		return awserr.Wrap(doing, err)
@@ -151,7 +152,7 @@ func (at attachment) reserve(ctx context.Context) error {
 
 // provision sets how many instances are kept initialised.
 func (at attachment) provision(ctx context.Context) error {
-	doing := "provision concurrency for function " + at.name.String() + ", by its replicas, label " + backend.MinReplicasLabel + " or annotation " + annotationPrefix + "provisioned-concurrency"
+	doing := "provision concurrency for function " + at.name.String() + ", by its replicas, label " + backend.MinReplicasLabel + " or annotation " + annotations.Prefix + "provisioned-concurrency"
 	if at.want.provisioned == 0 {
 		_, err := at.account.lambda.DeleteProvisionedConcurrencyConfig(ctx, &lambda.DeleteProvisionedConcurrencyConfigInput{FunctionName: &at.function, Qualifier: aws.String(liveAlias)})
 		var none *lambdatypes.ProvisionedConcurrencyConfigNotFoundException
@@ -178,7 +179,7 @@ func (b *Backend) setRetention(ctx context.Context, at attachment) error {
 	if err != nil && !errors.As(err, &exists) {
 		return awserr.Wrap(doing, err)
 	}
-	if at.want.retention == forever {
+	if at.want.retention == annotations.Forever {
 		_, err = at.account.logs.DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &at.want.logGroup})
 		return awserr.Wrap(doing, err)
 	}

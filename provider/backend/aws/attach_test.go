@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // TestWhatBelongsToAFunctionIsSet looks at the requests by which a deployment
@@ -42,7 +44,7 @@ func TestWhatBelongsToAFunctionIsSet(t *testing.T) {
 		asked = append(asked, strings.TrimSpace(r.Method+" "+target[strings.LastIndexByte(target, '.')+1:]+sub+" "+compact(body)))
 		return true
 	}
-	const p = annotationPrefix
+	const p = annotations.Prefix
 	for _, step := range []struct {
 		name        string
 		annotations []string

@@ -71,8 +71,8 @@ const keepVersions = 3
 
 // keep is how many deployments are kept beside the one that is made.
 func (c *change) keep() int {
-	if c.plan.keep > 0 {
-		return c.plan.keep
+	if c.plan.KeepVersions > 0 {
+		return c.plan.KeepVersions
 	}
 	return keepVersions
 }

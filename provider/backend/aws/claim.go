@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
@@ -53,7 +54,7 @@ func (c *change) configured(ctx context.Context, err error) bool {
 func (c *change) claim(ctx context.Context, in *lambda.UpdateFunctionConfigurationInput) error {
 	if c.current.config.PackageType != "" && c.code.packageType != "" && c.current.config.PackageType != c.code.packageType {
 		return backend.Errorf(backend.ErrInvalid, "update function %s: it is a function of type %s, and Lambda makes no %s of it: delete it first, or keep the type by the annotation %spackage",
-			c.plan.name, c.current.config.PackageType, c.code.packageType, annotationPrefix)
+			c.plan.name, c.current.config.PackageType, c.code.packageType, annotations.Prefix)
 	}
 	in.RevisionId = c.current.config.RevisionId
 	_, err := c.account.lambda.UpdateFunctionConfiguration(ctx, in)

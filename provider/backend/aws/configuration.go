@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // configuration is what a deployment decides of a function's configuration in
@@ -19,11 +21,11 @@ import (
 func (p plan) configuration(c code) *lambda.UpdateFunctionConfigurationInput {
 	in := &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &p.function,
-		Role:         &p.role,
+		Role:         &p.Role,
 		MemorySize:   aws.Int32(int32(p.memory)),
 		Timeout:      aws.Int32(int32(p.timeout.Seconds())),
 		Environment:  &lambdatypes.Environment{Variables: maps.Clone(p.env)},
-		Layers:       slices.Concat(c.layers, p.layers),
+		Layers:       slices.Concat(c.layers, p.Layers),
 	}
 	if c.packageType != lambdatypes.PackageTypeImage {
 		in.Runtime, in.Handler = lambdatypes.RuntimeProvidedal2023, aws.String("bootstrap")
@@ -34,38 +36,38 @@ func (p plan) configuration(c code) *lambda.UpdateFunctionConfigurationInput {
 			in.Handler = &c.handler
 		}
 	}
-	p.extras.configure(in)
+	configure(in, p.Settings)
 	return in
 }
 
 // configure adds what annotations say.
-func (x extras) configure(in *lambda.UpdateFunctionConfigurationInput) {
-	if len(x.subnets) > 0 {
-		in.VpcConfig = &lambdatypes.VpcConfig{SubnetIds: x.subnets, SecurityGroupIds: x.groups, Ipv6AllowedForDualStack: aws.Bool(x.dualStack)}
+func configure(in *lambda.UpdateFunctionConfigurationInput, x annotations.Settings) {
+	if len(x.Subnets) > 0 {
+		in.VpcConfig = &lambdatypes.VpcConfig{SubnetIds: x.Subnets, SecurityGroupIds: x.SecurityGroups, Ipv6AllowedForDualStack: aws.Bool(x.DualStack)}
 	}
-	if x.storage > 0 {
-		in.EphemeralStorage = &lambdatypes.EphemeralStorage{Size: &x.storage}
+	if x.Storage > 0 {
+		in.EphemeralStorage = &lambdatypes.EphemeralStorage{Size: &x.Storage}
 	}
-	if x.tracing {
+	if x.Tracing {
 		in.TracingConfig = &lambdatypes.TracingConfig{Mode: lambdatypes.TracingModeActive}
 	}
-	if x.logFormat != "" || x.logGroup != "" {
-		in.LoggingConfig = &lambdatypes.LoggingConfig{LogFormat: lambdatypes.LogFormat(x.logFormat)}
-		if x.logGroup != "" {
-			in.LoggingConfig.LogGroup = &x.logGroup
+	if x.LogFormat != "" || x.LogGroup != "" {
+		in.LoggingConfig = &lambdatypes.LoggingConfig{LogFormat: lambdatypes.LogFormat(x.LogFormat)}
+		if x.LogGroup != "" {
+			in.LoggingConfig.LogGroup = &x.LogGroup
 		}
 	}
-	if x.deadLetter != "" {
-		in.DeadLetterConfig = &lambdatypes.DeadLetterConfig{TargetArn: &x.deadLetter}
+	if x.DeadLetter != "" {
+		in.DeadLetterConfig = &lambdatypes.DeadLetterConfig{TargetArn: &x.DeadLetter}
 	}
-	if x.snapStart {
+	if x.SnapStart {
 		in.SnapStart = &lambdatypes.SnapStart{ApplyOn: lambdatypes.SnapStartApplyOnPublishedVersions}
 	}
-	if x.kmsKey != "" {
-		in.KMSKeyArn = &x.kmsKey
+	if x.KMSKey != "" {
+		in.KMSKeyArn = &x.KMSKey
 	}
-	for _, fs := range x.fileSystems {
-		in.FileSystemConfigs = append(in.FileSystemConfigs, lambdatypes.FileSystemConfig{Arn: &fs.arn, LocalMountPath: &fs.path})
+	for _, fs := range x.FileSystems {
+		in.FileSystemConfigs = append(in.FileSystemConfigs, lambdatypes.FileSystemConfig{Arn: &fs.ARN, LocalMountPath: &fs.Path})
 	}
 }
 
@@ -76,8 +78,8 @@ func resetting(in *lambda.UpdateFunctionConfigurationInput, has lambdatypes.Func
 	if out.VpcConfig == nil && has.VpcConfig != nil && len(has.VpcConfig.SubnetIds) > 0 {
 		out.VpcConfig = &lambdatypes.VpcConfig{SubnetIds: []string{}, SecurityGroupIds: []string{}}
 	}
-	if out.EphemeralStorage == nil && has.EphemeralStorage != nil && aws.ToInt32(has.EphemeralStorage.Size) != minStorage {
-		out.EphemeralStorage = &lambdatypes.EphemeralStorage{Size: aws.Int32(minStorage)}
+	if out.EphemeralStorage == nil && has.EphemeralStorage != nil && aws.ToInt32(has.EphemeralStorage.Size) != annotations.MinStorage {
+		out.EphemeralStorage = &lambdatypes.EphemeralStorage{Size: aws.Int32(annotations.MinStorage)}
 	}
 	if out.TracingConfig == nil && has.TracingConfig != nil && has.TracingConfig.Mode == lambdatypes.TracingModeActive {
 		out.TracingConfig = &lambdatypes.TracingConfig{Mode: lambdatypes.TracingModePassThrough}

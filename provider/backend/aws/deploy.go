@@ -10,6 +10,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
@@ -46,17 +47,17 @@ func (b *Backend) put(ctx context.Context, d types.FunctionDeployment, create bo
 	if err != nil && !(missing && create) {
 		return err
 	}
-	if p.rollback != "" && missing {
-		return backend.Errorf(backend.ErrInvalid, "annotation %srollback: function %s does not exist", annotationPrefix, p.name)
+	if p.Rollback != "" && missing {
+		return backend.Errorf(backend.ErrInvalid, "annotation %srollback: function %s does not exist", annotations.Prefix, p.name)
 	}
-	if p.rollback != "" {
-		return blame(d, b.rollBack(ctx, current, p.rollback))
+	if p.Rollback != "" {
+		return annotations.Blame(d, b.rollBack(ctx, current, p.Rollback))
 	}
 	code, err := b.prepare(ctx, &p, current)
 	if err != nil {
 		return err
 	}
-	return blame(d, b.bring(ctx, p, code, current))
+	return annotations.Blame(d, b.bring(ctx, p, code, current))
 }
 
 // bring makes the function of a plan, or a new version of the current one.
@@ -96,11 +97,11 @@ func (b *Backend) prepare(ctx context.Context, p *plan, current *found) (code, e
 	packing, cancel := context.WithTimeout(ctx, packTime)
 	defer cancel()
 	spec := packaging.Spec{
-		Image: d.Image, Arch: p.arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars), KeepAll: p.keepAll,
-		Type: cmp.Or(p.packageType, packaging.Auto),
+		Image: d.Image, Arch: p.arch, Process: d.EnvProcess, Env: processVariables(d.EnvVars), KeepAll: p.KeepAll,
+		Type: cmp.Or(p.PackageType, packaging.Auto),
 	}
 	if spec.Type == packaging.Layers {
-		spec.OwnLayers = len(p.layers)
+		spec.OwnLayers = len(p.Layers)
 	}
 	if spec.Type == packaging.Auto && current != nil && current.config.PackageType == lambdatypes.PackageTypeImage {
 		spec.Type, p.reason = packaging.Image, "the function is a container image already, and Lambda changes no function's type"

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openfaas/faas-provider/types"
+
 	"github.com/faas-lambda/faas-lambda/layers/bundle"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
@@ -390,4 +392,13 @@ func packed(t *testing.T, content string) packaging.Package {
 	}
 	sum := sha256.Sum256([]byte(content))
 	return packaging.Package{Path: path, Summary: bundle.Summary{Zipped: int64(len(content)), SHA256: base64.StdEncoding.EncodeToString(sum[:])}}
+}
+
+// annotated is a deployment with annotations: names and values in turn.
+func annotated(pairs ...string) types.FunctionDeployment {
+	all := map[string]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		all[pairs[i]] = pairs[i+1]
+	}
+	return types.FunctionDeployment{Service: "a", Annotations: &all}
 }

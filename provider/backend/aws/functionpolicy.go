@@ -8,6 +8,7 @@ import (
 
 	"github.com/openfaas/faas-provider/types"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger"
@@ -27,19 +28,19 @@ type Grants struct {
 // requests in S3 come by signed URLs and need no permission.
 func FunctionPolicy(p Place, g Grants) (Policy, error) {
 	p = p.withDefaults()
-	x, err := readAnnotations(g.Deployed)
+	x, err := annotations.Read(g.Deployed)
 	if err != nil {
 		return Policy{}, err
 	}
 	out := Policy{Version: policyVersion}
-	out.Statement = append(out.Statement, p.writeLogs(cmp.Or(x.logGroup, "/aws/lambda/"+g.Function)))
+	out.Statement = append(out.Statement, p.writeLogs(cmp.Or(x.LogGroup, "/aws/lambda/"+g.Function)))
 	if len(g.Deployed.Secrets) > 0 {
 		out.Statement = append(out.Statement, p.readSecrets(g.Store, g.Deployed.Namespace, g.Deployed.Secrets...))
 	}
-	out.Statement = append(out.Statement, p.decrypt(x.kmsKey, g.Keys)...)
+	out.Statement = append(out.Statement, p.decrypt(x.KMSKey, g.Keys)...)
 	out.Statement = append(out.Statement, p.placed(x)...)
 	out.Statement = append(out.Statement, p.sent(x)...)
-	out.Statement = append(out.Statement, p.polled(x.triggers)...)
+	out.Statement = append(out.Statement, p.polled(x.Triggers)...)
 	return out, nil
 }
 
@@ -118,22 +119,22 @@ func (p Place) decrypt(variables string, keys []string) []Statement {
 // placed is what the function's place takes: its network, file systems and traces
 // (AWS's managed policies AWSLambdaVPCAccessExecutionRole,
 // AmazonElasticFileSystemClientReadWriteAccess and AWSXRayDaemonWriteAccess).
-func (p Place) placed(x extras) []Statement {
+func (p Place) placed(x annotations.Settings) []Statement {
 	var out []Statement
-	kafka := slices.ContainsFunc(x.triggers, func(t trigger.Trigger) bool { return t.Kind == "kafka" })
-	if len(x.subnets) > 0 || kafka {
+	kafka := slices.ContainsFunc(x.Triggers, func(t trigger.Trigger) bool { return t.Kind == "kafka" })
+	if len(x.Subnets) > 0 || kafka {
 		actions := "ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses"
 		if kafka { // whose poller has network interfaces of its own
 			actions += " ec2:DescribeVpcs ec2:DescribeSecurityGroups"
 		}
 		out = append(out, allow("Network", actions, "*"))
 	}
-	for _, fs := range x.fileSystems { // readAnnotations takes one
+	for _, fs := range x.FileSystems { // annotations take one
 		s := allow("FileSystem", "elasticfilesystem:ClientMount elasticfilesystem:ClientWrite", p.arn("elasticfilesystem", "file-system/*"))
-		s.Condition = map[string]map[string][]string{"StringEquals": {"elasticfilesystem:AccessPointArn": {fs.arn}}}
+		s.Condition = map[string]map[string][]string{"StringEquals": {"elasticfilesystem:AccessPointArn": {fs.ARN}}}
 		out = append(out, s)
 	}
-	if x.tracing {
+	if x.Tracing {
 		out = append(out, allow("Trace", "xray:PutTraceSegments xray:PutTelemetryRecords", "*"))
 	}
 	return out
@@ -151,7 +152,7 @@ var deliveries = map[string]struct{ sid, action string }{
 
 // sent is what Lambda sends on in the role of the function: what failed, and
 // results of asynchronous invocations.
-func (p Place) sent(x extras) []Statement {
+func (p Place) sent(x annotations.Settings) []Statement {
 	to := map[string][]string{}
 	add := func(arn string) {
 		if service := notation.Service(arn); service != "" {
@@ -161,10 +162,10 @@ func (p Place) sent(x extras) []Statement {
 			}
 		}
 	}
-	for _, arn := range []string{x.deadLetter, x.onSuccess, x.onFailure} {
+	for _, arn := range []string{x.DeadLetter, x.OnSuccess, x.OnFailure} {
 		add(arn)
 	}
-	for _, t := range x.triggers {
+	for _, t := range x.Triggers {
 		if t.Mapped() { // the dead letters of a topic are sent by the topic
 			add(t.Options["on-failure"])
 		}

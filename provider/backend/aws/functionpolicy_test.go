@@ -9,6 +9,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
@@ -46,12 +47,12 @@ func TestFunctionPolicies(t *testing.T) {
 		{"triggers that call", map[string]string{"schedule": "rate(1 day)", "url": "NONE", "s3": "uploads", "sns": "arn:aws:sns:eu-central-1:123456789012:t?dead-letter=" + queue}, nil, "", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			annotations := map[string]string{}
+			all := map[string]string{}
 			for key, value := range c.annotations {
-				annotations[annotationPrefix+key] = value
+				all[annotations.Prefix+key] = value
 			}
 			p, err := FunctionPolicy(place, Grants{
-				Function: "hello", Store: c.store, Keys: c.keys, Deployed: types.FunctionDeployment{Namespace: "openfaas-fn", Secrets: c.secrets, Annotations: &annotations},
+				Function: "hello", Store: c.store, Keys: c.keys, Deployed: types.FunctionDeployment{Namespace: "openfaas-fn", Secrets: c.secrets, Annotations: &all},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -68,7 +69,7 @@ func TestFunctionPolicies(t *testing.T) {
 			}
 		})
 	}
-	_, err := FunctionPolicy(place, Grants{Deployed: types.FunctionDeployment{Annotations: &map[string]string{annotationPrefix + "tracing": "maybe"}}})
+	_, err := FunctionPolicy(place, Grants{Deployed: types.FunctionDeployment{Annotations: &map[string]string{annotations.Prefix + "tracing": "maybe"}}})
 	if err == nil || !strings.Contains(err.Error(), "tracing") {
 		t.Errorf("a bad annotation: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
@@ -25,16 +26,17 @@ func checkNamespace(ns types.FunctionNamespace) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(ns.Annotations)) {
 		value, err := ns.Annotations[name], error(nil)
-		var to string
 		switch name {
 		case namespaceAssume:
-			err = roleOf(value, &to)
+			err = annotations.RoleARN(value)
 		case namespaceRole:
-			err = readRole(value, &extras{})
+			err = annotations.Role(value)
 		case namespaceRegion:
-			err = match(value, &to, regionName, "a region such as eu-west-1")
+			if !regionName.MatchString(value) {
+				err = errors.New("not a region such as eu-west-1")
+			}
 		default:
-			if strings.HasPrefix(name, annotationPrefix) {
+			if strings.HasPrefix(name, annotations.Prefix) {
 				err = fmt.Errorf("not known: want %s, %s or %s", namespaceAssume, namespaceRegion, namespaceRole)
 			}
 		}

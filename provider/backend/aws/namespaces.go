@@ -16,6 +16,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
@@ -36,9 +37,9 @@ const (
 
 // Annotations of a namespace: where its functions are.
 const (
-	namespaceAssume = annotationPrefix + "role-arn" // of the role to act in
-	namespaceRegion = annotationPrefix + "region"
-	namespaceRole   = annotationPrefix + "role" // that functions run as
+	namespaceAssume = annotations.Prefix + "role-arn" // of the role to act in
+	namespaceRegion = annotations.Prefix + "region"
+	namespaceRole   = annotations.Prefix + "role" // that functions run as
 )
 
 // namespaceName is what Kubernetes, and so OpenFaaS, allows.

@@ -9,6 +9,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 )
 
@@ -28,12 +29,13 @@ type plan struct {
 	ownRole    bool              // role is one that the provider keeps
 	store      string            // of its secrets
 	kmsKeys    []string          // that encrypt them
-	extras                       // what its annotations say
+
+	annotations.Settings // what its annotations say
 }
 
 // plan checks everything in d that can be checked without its image.
 func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, error) {
-	p := plan{deployment: untold(d), name: backend.NameOf(d)}
+	p := plan{deployment: annotations.Untold(d), name: backend.NameOf(d)}
 	var err error
 	if p.account, err = b.accountOf(ctx, d.Namespace); errors.Is(err, backend.ErrNotFound) {
 		err = backend.Errorf(backend.ErrInvalid, "deploy function %s: namespace %q does not exist", d.Service, d.Namespace)
@@ -52,7 +54,7 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 	if p.env, err = environment(d.EnvVars, d.EnvProcess, secrets); err != nil {
 		return p, err
 	}
-	if p.extras, err = readAnnotations(d); err != nil {
+	if p.Settings, err = annotations.Read(d); err != nil {
 		return p, err
 	}
 	p.addVariables()
@@ -80,17 +82,17 @@ func (b *Backend) plan(ctx context.Context, d types.FunctionDeployment) (plan, e
 
 // chooseRole settles what the function runs as.
 func (b *Backend) chooseRole(ctx context.Context, p *plan) error {
-	if p.role == "" {
-		p.role = p.account.role
+	if p.Role == "" {
+		p.Role = p.account.role
 	}
-	if p.role != ManagedRole {
+	if p.Role != ManagedRole {
 		return nil
 	}
 	r, err := b.roleOf(ctx, p.account, p.name, p.function)
 	if err != nil {
 		return err
 	}
-	p.ownRole, p.role = true, r.arn()
+	p.ownRole, p.Role = true, r.arn()
 	return nil
 }
 
@@ -99,7 +101,7 @@ const streamVariable = "FAAS_LAMBDA_INVOKE_MODE"
 
 // addVariables adds the variables that annotations need.
 func (p *plan) addVariables() {
-	for _, t := range p.triggers {
+	for _, t := range p.Triggers {
 		if _, said := p.env[streamVariable]; t.Kind == "url" && t.Options["mode"] == "RESPONSE_STREAM" && !said {
 			p.env[streamVariable] = "RESPONSE_STREAM"
 			p.added = append(p.added, streamVariable)
@@ -131,7 +133,7 @@ func checkResources(d types.FunctionDeployment) error {
 			if q.value == "" {
 				continue
 			}
-			if _, err := parseQuantity(q.value); err != nil {
+			if _, err := notation.Quantity(q.value); err != nil {
 				return backend.Errorf(backend.ErrInvalid, "%s.%s: %w", where, q.field, err)
 			}
 		}
@@ -159,7 +161,7 @@ func memory(d types.FunctionDeployment, fallback int) (int, error) {
 			continue
 		}
 		var err error
-		if mb, err = megabytes(q.value); err != nil {
+		if mb, err = notation.Megabytes(q.value); err != nil {
 			return 0, backend.Errorf(backend.ErrInvalid, "%s: %w", q.field, err)
 		}
 	}
@@ -167,7 +169,7 @@ func memory(d types.FunctionDeployment, fallback int) (int, error) {
 		if q.value == "" {
 			continue
 		}
-		needs, err := cpuMegabytes(q.value)
+		needs, err := notation.CPUMegabytes(q.value)
 		if err != nil {
 			return 0, backend.Errorf(backend.ErrInvalid, "%s: %w", q.field, err)
 		}

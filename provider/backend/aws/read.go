@@ -15,6 +15,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
@@ -211,6 +212,15 @@ func (f *found) status() (types.FunctionStatus, error) {
 		status.AvailableReplicas = status.Replicas
 	}
 	return status, nil
+}
+
+// described returns the deployment as it is shown: with the provider's choice of
+// a package, where there was one.
+func (r record) described() types.FunctionDeployment {
+	if r.Reason == "" {
+		return r.Deployed
+	}
+	return annotations.Tell(r.Deployed, r.Package, r.Reason)
 }
 
 func variables(config lambdatypes.FunctionConfiguration) map[string]string {

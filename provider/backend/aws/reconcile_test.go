@@ -6,11 +6,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // everyKind is a deployment with triggers of every kind.
 func everyKind(more ...string) types.FunctionDeployment {
-	const p, account = annotationPrefix, ":us-east-1:000000000000:"
+	const p, account = annotations.Prefix, ":us-east-1:000000000000:"
 	return annotated(append(more, p+"sqs", "arn:aws:sqs"+account+"a", p+"s3", "uploads", p+"sns", "arn:aws:sns"+account+"news", p+"url", "NONE", p+"schedule", "rate(1 day)")...)
 }
 
@@ -83,7 +85,7 @@ func TestOptionsThatGo(t *testing.T) {
 			bare = "?topic=t"
 		}
 		for _, options := range []string{c.options, bare} {
-			if err := f.deploy(t.Context(), t, annotated(annotationPrefix+kind, c.source+options), "zip"); err != nil {
+			if err := f.deploy(t.Context(), t, annotated(annotations.Prefix+kind, c.source+options), "zip"); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/openfaas/faas-provider/types"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
@@ -88,12 +89,12 @@ func (b *Backend) publishFirst(ctx context.Context, f *found) error {
 
 // userTags are the keys of the tags that a deployment puts on its function.
 func userTags(d types.FunctionDeployment) []string {
-	x, err := readAnnotations(d)
+	x, err := annotations.Read(d)
 	if err != nil {
 		return nil // it was deployed by a program that knew other annotations
 	}
-	keys := make([]string, 0, len(x.tags))
-	for key := range x.tags {
+	keys := make([]string, 0, len(x.Tags))
+	for key := range x.Tags {
 		keys = append(keys, key)
 	}
 	return keys

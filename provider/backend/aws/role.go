@@ -15,13 +15,14 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // ManagedRole in the place of a role's ARN means a role of each function's own,
 // that the provider makes, keeps and removes with the function.
-const ManagedRole = "managed"
+const ManagedRole = annotations.ManagedRole
 
 // DefaultRolePath is the path of managed roles. The region follows it.
 const DefaultRolePath = "/faas-lambda/"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // Deployment is one that is kept of a function.
@@ -43,9 +44,9 @@ func (b *Backend) Deployments(ctx context.Context, name backend.Name) ([]Deploym
 // there: nothing is packaged, and no instance is started that was not running.
 func (b *Backend) Rollback(ctx context.Context, name backend.Name, id string) error {
 	if id == "" {
-		id = previousDeployment
+		id = annotations.Previous
 	}
-	if !rollbackTarget.MatchString(id) {
+	if !annotations.IsRollback(id) {
 		return backend.Errorf(backend.ErrInvalid, "roll back function %s: %q is no id of a deployment", name, id)
 	}
 	release, err := b.busy.take(name)
@@ -80,7 +81,7 @@ func (b *Backend) rollBack(ctx context.Context, f *found, id string) error {
 	if !ok {
 		return backend.Errorf(backend.ErrInvalid, "%s: the version of deployment %s is not there any more", doing, r.Digest)
 	}
-	x, err := readAnnotations(r.Deployed)
+	x, err := annotations.Read(r.Deployed)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (b *Backend) rollBack(ctx context.Context, f *found, id string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	p := plan{deployment: r.Deployed, account: f.account, name: f.name, function: f.function(), extras: x}
+	p := plan{deployment: r.Deployed, account: f.account, name: f.name, function: f.function(), Settings: x}
 	c := &change{
 		b: b, account: f.account, plan: p, current: f, digest: r.Digest, mark: markOf(version), latest: r, before: &before,
 		doc: f.doc, replicas: backend.MinReplicas(r.Deployed), tags: f.tags, arn: f.arn(), version: *version.Version,
@@ -101,7 +102,7 @@ func (b *Backend) rollBack(ctx context.Context, f *found, id string) error {
 
 // earlier returns the deployment to go back to.
 func (d document) earlier(id string) (record, error) {
-	if id != previousDeployment {
+	if id != annotations.Previous {
 		r, err := d.record(id)
 		if errors.Is(err, errRecord) {
 			err = backend.Errorf(backend.ErrInvalid, "no deployment %s is kept", id)

@@ -9,6 +9,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // OpenFaaS' labels for scaling (docs.openfaas.com, "Autoscaling").
@@ -26,7 +27,7 @@ const (
 // No replicas at all means that nothing runs: reserved concurrency of zero. Not
 // so where com.openfaas.scale.zero allows something to scale the function down
 // when it is idle: there it stands ready, as that label wants it.
-func concurrency(d types.FunctionDeployment, x extras, replicas uint64) (provisioned, reserved int32, err error) {
+func concurrency(d types.FunctionDeployment, x annotations.Settings, replicas uint64) (provisioned, reserved int32, err error) {
 	labels := map[string]string{}
 	if d.Labels != nil {
 		labels = *d.Labels
@@ -50,14 +51,14 @@ func concurrency(d types.FunctionDeployment, x extras, replicas uint64) (provisi
 	if most > 0 {
 		reserved = most
 	}
-	if x.reserved != nil {
-		reserved = *x.reserved
+	if x.Reserved != nil {
+		reserved = *x.Reserved
 	}
 	if replicas > 1 && !(toZero && replicas == uint64(least)) {
 		provisioned = int32(min(replicas, math.MaxInt32))
 	}
-	if x.provisioned != nil {
-		provisioned = *x.provisioned
+	if x.Provisioned != nil {
+		provisioned = *x.Provisioned
 	}
 	if replicas == 0 {
 		provisioned = 0

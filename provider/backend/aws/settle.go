@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
@@ -198,11 +199,11 @@ func (b *Backend) rest(ctx context.Context, f *found, r record, replicas uint64,
 	for _, old := range f.doc.Records {
 		stale = append(stale, userTags(old.Deployed)...)
 	}
-	x, err := readAnnotations(r.Deployed)
+	x, err := annotations.Read(r.Deployed)
 	if err != nil {
 		return err
 	}
-	for key, value := range x.tags {
+	for key, value := range x.Tags {
 		more[key] = value
 	}
 	_, tags, err := b.writeTags(ctx, f.account, f.tagged(), doc, more, stale)

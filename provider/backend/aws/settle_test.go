@@ -16,6 +16,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // firstTags are the tags of a function of the first program.
@@ -180,7 +181,7 @@ func TestNamespacesHaveTheirPlaces(t *testing.T) {
 		"odd name":           {Name: "A"},
 		"no ARN":             {Name: "a", Annotations: map[string]string{namespaceAssume: "admin"}},
 		"no region":          {Name: "a", Annotations: map[string]string{namespaceRegion: "Frankfurt"}},
-		"unknown annotation": {Name: "a", Annotations: map[string]string{annotationPrefix + "x": "y"}},
+		"unknown annotation": {Name: "a", Annotations: map[string]string{annotations.Prefix + "x": "y"}},
 	} {
 		if err := b.CreateNamespace(t.Context(), ns); !errors.Is(err, backend.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
@@ -214,7 +215,7 @@ func TestNamesInLambda(t *testing.T) {
 }
 
 func TestAnnotationsBecomeConfiguration(t *testing.T) {
-	const p, arn = annotationPrefix, "arn:aws:"
+	const p, arn = annotations.Prefix, "arn:aws:"
 	f := newFakeLambda(t)
 	d := annotated(p+"role", arn+"iam::123456789012:role/own", p+"vpc-subnets", "subnet-0a1b2c3d", p+"vpc-security-groups", "sg-0a1b2c3d", p+"ephemeral-storage", "2Gi",
 		p+"tracing", "Active", p+"layers", arn+"lambda:eu-west-1:123456789012:layer:agent:7", p+"log-format", "JSON", p+"log-group", "/teams/a",

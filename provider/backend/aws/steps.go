@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -34,7 +35,7 @@ func (c *change) create(ctx context.Context) error {
 	}
 	tags := first.inTags(text)
 	tags[tagPending], tags[tagReplicas] = pendingDeploy, strconv.FormatUint(c.replicas, 10)
-	maps.Copy(tags, c.plan.tags)
+	maps.Copy(tags, c.plan.Tags)
 	in := creation(c.marked(c.plan.configuration(c.code)), c.plan, c.code, tags)
 	err = c.asRole(ctx, func(ctx context.Context) error {
 		_, err := c.account.lambda.CreateFunction(ctx, in)
@@ -121,7 +122,7 @@ func (c *change) write(ctx context.Context, pending string) error {
 	if pending != "" {
 		delete(more, tagReplicas) // they are those of what serves
 	}
-	maps.Copy(more, c.plan.tags)
+	maps.Copy(more, c.plan.Tags)
 	doc, tags, err := c.b.writeTags(ctx, c.account, tagged{c.plan.function, c.arn, c.tags}, c.doc, more, stale)
 	if err != nil {
 		return err
@@ -180,7 +181,7 @@ func (c *change) publish(ctx context.Context) error {
 	if err := c.settle(ctx, c.version); err != nil {
 		return err
 	}
-	if c.plan.runtimeUpdates == "" {
+	if c.plan.RuntimeUpdates == "" {
 		return nil
 	}
 	return c.manageRuntime(ctx)
@@ -188,9 +189,9 @@ func (c *change) publish(ctx context.Context) error {
 
 // manageRuntime says when AWS may change the runtime below the new version.
 func (c *change) manageRuntime(ctx context.Context) error {
-	in := &lambda.PutRuntimeManagementConfigInput{FunctionName: &c.plan.function, Qualifier: &c.version, UpdateRuntimeOn: lambdatypes.UpdateRuntimeOn(c.plan.runtimeUpdates)}
-	if runtimeARN.MatchString(c.plan.runtimeUpdates) {
-		in.UpdateRuntimeOn, in.RuntimeVersionArn = lambdatypes.UpdateRuntimeOnManual, &c.plan.runtimeUpdates
+	in := &lambda.PutRuntimeManagementConfigInput{FunctionName: &c.plan.function, Qualifier: &c.version, UpdateRuntimeOn: lambdatypes.UpdateRuntimeOn(c.plan.RuntimeUpdates)}
+	if strings.HasPrefix(c.plan.RuntimeUpdates, "arn:") {
+		in.UpdateRuntimeOn, in.RuntimeVersionArn = lambdatypes.UpdateRuntimeOnManual, &c.plan.RuntimeUpdates
 	}
 	_, err := c.account.lambda.PutRuntimeManagementConfig(ctx, in)
 	return awserr.Wrap("manage the runtime of function "+c.plan.name.String(), err)

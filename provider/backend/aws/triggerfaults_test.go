@@ -10,13 +10,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // TestTriggersAfterFaults lets each call of an update that changes every kind of
 // trigger, and of a deletion, fail, and its provider end there: after the next
 // list of another provider there are the triggers of what serves, and no other.
 func TestTriggersAfterFaults(t *testing.T) {
-	const p, sqs, sns = annotationPrefix, "arn:aws:sqs:us-east-1:000000000000:", "arn:aws:sns:us-east-1:000000000000:"
+	const p, sqs, sns = annotations.Prefix, "arn:aws:sqs:us-east-1:000000000000:", "arn:aws:sns:us-east-1:000000000000:"
 	old := annotated(p+"sqs", sqs+"a?batch-size=5,"+sqs+"b", p+"s3", "uploads?prefix=in/", p+"sns", sns+"news", p+"url", "NONE", p+"schedule", "rate(1 day)")
 	next := annotated(p+"sqs", sqs+"a?batch-size=6", p+"s3", "images", p+"sns", sns+`news?filter={"a":["b"]}`, p+"schedule", "rate(2 days)", p+"url", "AWS_IAM")
 	update := func(ctx context.Context, f *fakeLambda) error { return f.deploy(ctx, t, next, "zip") }
@@ -100,7 +102,7 @@ func triggerCase(t *testing.T, name string, before *types.FunctionDeployment, ch
 	}
 	want := []string{"0 statements"}
 	if len(list) > 0 {
-		key := (*list[0].Annotations)[annotationPrefix+"s3"]
+		key := (*list[0].Annotations)[annotations.Prefix+"s3"]
 		if known[key] == nil {
 			known[key] = triggersOf(t, *list[0].Annotations)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 )
 
 // fakeTriggers is as much of Lambda's policies, mappings and URLs, and of S3,
@@ -287,7 +288,7 @@ func TestTriggers(t *testing.T) {
 	}{"theirs", "q", "s3:ObjectCreated:*"})
 	f.triggers.notifications["uploads"], f.triggers.notifications["images"] = others, notificationsXML{}
 	f.triggers.statements["theirs"] = map[string]any{"Sid": "theirs", "Condition": map[string]any{"StringEquals": map[string]any{"aws:x": []string{"a"}}}}
-	const p, sqs, sns = annotationPrefix, "arn:aws:sqs:us-east-1:000000000000:", "arn:aws:sns:us-east-1:000000000000:"
+	const p, sqs, sns = annotations.Prefix, "arn:aws:sqs:us-east-1:000000000000:", "arn:aws:sns:us-east-1:000000000000:"
 	nothing := []string{"1 statements", "bucket uploads to q"}
 	for _, step := range []struct {
 		name        string
@@ -342,7 +343,7 @@ func TestTriggers(t *testing.T) {
 func TestTriggersThatFailAreTakenBack(t *testing.T) {
 	f := newFakeLambda(t)
 	f.triggers = newFakeTriggers()
-	const p, sqs = annotationPrefix, "arn:aws:sqs:us-east-1:000000000000:"
+	const p, sqs = annotations.Prefix, "arn:aws:sqs:us-east-1:000000000000:"
 	if err := f.deploy(t.Context(), t, annotated(p+"sqs", sqs+"a"), "zip"); err != nil {
 		t.Fatal(err)
 	}

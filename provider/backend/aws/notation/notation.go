@@ -1,5 +1,6 @@
 // Package notation reads what people write in annotations, labels, variables and
-// limits: lists, ARNs, durations. It does not know what they are about.
+// limits: lists, ARNs, durations, quantities. It does not know what they are about;
+// of Lambda it knows the sizes in which there are memory and processors.
 package notation
 
 import (

@@ -1,4 +1,4 @@
-package aws
+package notation
 
 import (
 	"math/big"
@@ -11,12 +11,12 @@ func TestMegabytes(t *testing.T) {
 		"300000Ki": 293, "1e9": 954, "1E9": 954, "1G": 954, "129.5Mi": 130, "256000000000m": 245, ".5Gi": 512, "+512Mi": 512, "512.Mi": 512,
 		"64Mi": 128, "1": 128, "1n": 128, // less than Lambda's least
 	} {
-		if got, err := megabytes(s); err != nil || got != want {
+		if got, err := Megabytes(s); err != nil || got != want {
 			t.Errorf("%s = %d, %v, want %d", s, got, err, want)
 		}
 	}
 	for _, s := range []string{"", "Mi", "128MB", "128mi", "1 Gi", "0", "0Mi", "-128Mi", "11Gi", "1e99", "1Ei", "1e999", "0x80", "1.2.3", "NaN", "1_000", "1Mi\n"} {
-		if got, err := megabytes(s); err == nil {
+		if got, err := Megabytes(s); err == nil {
 			t.Errorf("%q = %d, want an error", s, got)
 		}
 	}
@@ -28,11 +28,11 @@ func FuzzQuantity(f *testing.F) {
 	}
 	limit := power(10, 130)
 	f.Fuzz(func(t *testing.T, s string) {
-		value, err := parseQuantity(s)
+		value, err := Quantity(s)
 		if err == nil && new(big.Rat).Abs(value).Cmp(limit) > 0 {
 			t.Errorf("%q is %s", s, value)
 		}
-		if mb, err := megabytes(s); err == nil && (mb < minMemory || mb > maxMemory) {
+		if mb, err := Megabytes(s); err == nil && (mb < minMemory || mb > maxMemory) {
 			t.Errorf("%q is %d MB", s, mb)
 		}
 	})

@@ -1,4 +1,4 @@
-package aws
+package annotations
 
 import (
 	"errors"
@@ -16,8 +16,8 @@ import (
 var update = flag.Bool("update", false, "write docs/annotations.md")
 
 func TestAnnotationsDocumentIsCurrent(t *testing.T) {
-	const path = "../../../docs/annotations.md"
-	want := annotationsDocument()
+	const path = "../../../../docs/annotations.md"
+	want := document()
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func TestAnnotationsDocumentIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("run go test ./provider/backend/aws -run Document -update (-want +got)\n%s", diff)
+		t.Errorf("run go test ./provider/backend/aws/annotations -run Document -update (-want +got)\n%s", diff)
 	}
 }
 
@@ -42,24 +42,24 @@ func annotated(pairs ...string) types.FunctionDeployment {
 
 func TestExamplesOfAnnotationsAreTaken(t *testing.T) {
 	alone := map[string][]string{
-		"vpc-subnets":         {annotationPrefix + "vpc-security-groups", "sg-0a1b2c3d"},
-		"vpc-security-groups": {annotationPrefix + "vpc-subnets", "subnet-0a1b2c3d"},
-		"file-system":         {annotationPrefix + "vpc-subnets", "subnet-0a1b2c3d", annotationPrefix + "vpc-security-groups", "sg-0a1b2c3d"},
+		"vpc-subnets":         {Prefix + "vpc-security-groups", "sg-0a1b2c3d"},
+		"vpc-security-groups": {Prefix + "vpc-subnets", "subnet-0a1b2c3d"},
+		"file-system":         {Prefix + "vpc-subnets", "subnet-0a1b2c3d", Prefix + "vpc-security-groups", "sg-0a1b2c3d"},
 	}
 	seen := map[string]bool{}
-	for _, a := range annotationTable {
+	for _, a := range table {
 		if seen[a.key] || a.meaning == "" || a.value == "" {
 			t.Errorf("row %s is there twice, or not complete", a.key)
 		}
 		seen[a.key] = true
-		if _, err := readAnnotations(annotated(append(alone[a.key], annotationPrefix+a.key, a.example)...)); err != nil {
+		if _, err := Read(annotated(append(alone[a.key], Prefix+a.key, a.example)...)); err != nil {
 			t.Errorf("%v", err)
 		}
 	}
 }
 
 func TestBadAnnotationsAreNamed(t *testing.T) {
-	const p = annotationPrefix
+	const p = Prefix
 	for _, c := range []struct {
 		name string
 		d    types.FunctionDeployment
@@ -113,7 +113,7 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 		{"crontab out of range", annotated("topic", "a, cron-function", "schedule", "61 * * * *"), []string{"schedule", "minute", "61"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := readAnnotations(c.d)
+			_, err := Read(c.d)
 			if !errors.Is(err, backend.ErrInvalid) {
 				t.Fatalf("%v, want ErrInvalid", err)
 			}
@@ -124,17 +124,17 @@ func TestBadAnnotationsAreNamed(t *testing.T) {
 			}
 		})
 	}
-	if _, err := readAnnotations(annotated("topic", "orders", "schedule", "whenever")); err != nil {
+	if _, err := Read(annotated("topic", "orders", "schedule", "whenever")); err != nil {
 		t.Errorf("a schedule that is not for the cron-connector: %v", err)
 	}
 }
 
 func FuzzAnnotation(f *testing.F) {
-	for _, a := range annotationTable {
+	for _, a := range table {
 		f.Add(a.key, a.example)
 	}
 	f.Fuzz(func(t *testing.T, key, value string) {
-		_, err := readAnnotations(annotated(annotationPrefix+key, value))
+		_, err := Read(annotated(Prefix+key, value))
 		if err != nil && !errors.Is(err, backend.ErrInvalid) {
 			t.Errorf("%v", err)
 		}

@@ -1,4 +1,30 @@
-package aws
+package annotations
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger"
+)
+
+// document is docs/annotations.md.
+func document() string {
+	var out strings.Builder
+	out.WriteString(annotationsHead)
+	write := func(a row) {
+		fmt.Fprintf(&out, "| `%s%s` | %s | `%s` | %s |\n", Prefix, a.key, a.value, a.example, a.meaning)
+	}
+	out.WriteString("\n## Of the function\n\n| annotation | value | example | meaning |\n|---|---|---|---|\n")
+	for _, a := range table[:len(table)-len(trigger.Kinds)] {
+		write(a)
+	}
+	out.WriteString(triggersHead)
+	for _, a := range triggerRows() {
+		write(a)
+	}
+	out.WriteString(annotationsTail)
+	return out.String()
+}
 
 const annotationsHead = `# What a deployment can say about Lambda
 

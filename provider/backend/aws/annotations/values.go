@@ -1,4 +1,4 @@
-package aws
+package annotations
 
 import (
 	"errors"
@@ -13,10 +13,10 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
-// minStorage and maxStorage are the MB that /tmp may have
+// MinStorage, which is what it has by default, and maxStorage are the MB that /tmp may have
 // (docs.aws.amazon.com/lambda, "Configure ephemeral storage").
 const (
-	minStorage = 512
+	MinStorage = 512
 	maxStorage = 10240
 )
 
@@ -27,7 +27,7 @@ var (
 	logGroupName   = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
 	tagText        = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 	runtimeARN     = regexp.MustCompile(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+::runtime:[a-z0-9]+$`)
-	rollbackTarget = regexp.MustCompile(`^(?:` + previousDeployment + `|[0-9a-f]{16})$`)
+	rollbackTarget = regexp.MustCompile(`^(?:` + Previous + `|[0-9a-f]{16})$`)
 	hexID          = regexp.MustCompile(`^[0-9a-z]{8,40}$`)
 )
 
@@ -35,8 +35,8 @@ var (
 // reference).
 var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-// forever as a retention means that lines do not expire.
-const forever = -1
+// Forever as a Retention means that lines do not expire.
+const Forever = -1
 
 func oneOf(value string, to *string, choices ...string) error {
 	if !slices.Contains(choices, value) {
@@ -88,9 +88,10 @@ func arnOf(value string, to *string, services ...string) error {
 	return nil
 }
 
-// roleOf reads the ARN of a role (Lambda API, CreateFunction, Role).
-func roleOf(value string, to *string) error {
-	if err := arnOf(value, to, "iam"); err != nil {
+// RoleARN says what is wrong with the ARN of a role (Lambda API, CreateFunction,
+// Role).
+func RoleARN(value string) error {
+	if err := notation.ARN(value, "iam"); err != nil {
 		return err
 	}
 	if !roleARN.MatchString(value) {
@@ -114,36 +115,42 @@ func ids(value string, to *[]string, prefix string, most int) error {
 	return nil
 }
 
-func readRole(value string, x *extras) error {
+// Role says what is wrong with what functions are to run as: the ARN of a role, or
+// ManagedRole.
+func Role(value string) error {
 	if value == ManagedRole {
-		x.role = value
 		return nil
 	}
-	return roleOf(value, &x.role)
+	return RoleARN(value)
 }
 
-func readStorage(value string, x *extras) error {
-	n, err := wholeMegabytes(value)
+func readRole(value string, x *Settings) error {
+	x.Role = value
+	return Role(value)
+}
+
+func readStorage(value string, x *Settings) error {
+	n, err := notation.WholeMegabytes(value)
 	if err != nil {
 		return err
 	}
-	if n < minStorage || n > maxStorage {
+	if n < MinStorage || n > maxStorage {
 		return errors.New("out of range")
 	}
-	x.storage = int32(n)
+	x.Storage = int32(n)
 	return nil
 }
 
-func readTracing(value string, x *extras) error {
+func readTracing(value string, x *Settings) error {
 	var mode string
 	if err := oneOf(value, &mode, "Active", "PassThrough"); err != nil {
 		return err
 	}
-	x.tracing = mode == "Active"
+	x.Tracing = mode == "Active"
 	return nil
 }
 
-func readLayers(value string, x *extras) error {
+func readLayers(value string, x *Settings) error {
 	all := notation.List(value)
 	if len(all) == 0 || len(all) > packaging.MaxLayers {
 		return fmt.Errorf("%d layers", len(all))
@@ -153,24 +160,24 @@ func readLayers(value string, x *extras) error {
 			return fmt.Errorf("%q is no ARN of a layer's version", arn)
 		}
 	}
-	x.layers = all
+	x.Layers = all
 	return nil
 }
 
-func readRetention(value string, x *extras) error {
+func readRetention(value string, x *Settings) error {
 	if value == "never" {
-		x.retention = forever
+		x.Retention = Forever
 		return nil
 	}
 	n, err := strconv.ParseInt(value, 10, 32)
 	if err != nil || !slices.Contains(retentions, int32(n)) {
 		return fmt.Errorf("not one of %s", strings.Trim(fmt.Sprint(retentions), "[]"))
 	}
-	x.retention = int32(n)
+	x.Retention = int32(n)
 	return nil
 }
 
-func readMaxAge(value string, x *extras) error {
+func readMaxAge(value string, x *Settings) error {
 	d, err := notation.Duration(value)
 	if err != nil {
 		return errors.New("not a duration")
@@ -179,45 +186,48 @@ func readMaxAge(value string, x *extras) error {
 		return errors.New("out of range")
 	}
 	seconds := int32(d.Seconds())
-	x.maxAge = &seconds
+	x.MaxAge = &seconds
 	return nil
 }
 
-func readFileSystem(value string, x *extras) error {
+func readFileSystem(value string, x *Settings) error {
 	m := accessPoint.FindStringSubmatch(value)
 	if m == nil {
 		return errors.New("not an access point with a path")
 	}
-	x.fileSystems = []fileSystem{{arn: m[1], path: m[2]}}
+	x.FileSystems = []FileSystem{{ARN: m[1], Path: m[2]}}
 	return nil
 }
 
-func readReserved(value string, x *extras) error {
+func readReserved(value string, x *Settings) error {
 	if value == "none" {
 		none := int32(-1)
-		x.reserved = &none
+		x.Reserved = &none
 		return nil
 	}
-	return number(value, &x.reserved, 0, 1<<20)
+	return number(value, &x.Reserved, 0, 1<<20)
 }
 
-func readKeep(value string, x *extras) error {
+func readKeep(value string, x *Settings) error {
 	var n *int32
 	if err := number(value, &n, 1, 20); err != nil {
 		return err
 	}
-	x.keep = int(*n)
+	x.KeepVersions = int(*n)
 	return nil
 }
 
-// previousDeployment as a target of a rollback is the one that served before.
-const previousDeployment = "previous"
+// Previous as a Rollback is the deployment that served before.
+const Previous = "previous"
 
-func readRuntimeUpdates(value string, x *extras) error {
+// IsRollback tells whether text is what Settings.Rollback may be.
+func IsRollback(text string) bool { return rollbackTarget.MatchString(text) }
+
+func readRuntimeUpdates(value string, x *Settings) error {
 	if value != "Auto" && value != "FunctionUpdate" && !runtimeARN.MatchString(value) {
 		return errors.New("none of them")
 	}
-	x.runtimeUpdates = value
+	x.RuntimeUpdates = value
 	return nil
 }
 
@@ -225,8 +235,8 @@ func readRuntimeUpdates(value string, x *extras) error {
 // owner.
 const maxUserTags = 10
 
-func readTags(value string, x *extras) error {
-	x.tags = map[string]string{}
+func readTags(value string, x *Settings) error {
+	x.Tags = map[string]string{}
 	for _, pair := range notation.List(value) {
 		key, v, ok := strings.Cut(pair, "=")
 		switch {
@@ -235,9 +245,9 @@ func readTags(value string, x *extras) error {
 		case strings.HasPrefix(strings.ToLower(key), "aws:"), strings.HasPrefix(key, "faas-lambda:"):
 			return fmt.Errorf("the key %q is not free", key)
 		}
-		x.tags[key] = v
+		x.Tags[key] = v
 	}
-	if n := len(x.tags); n == 0 || n > maxUserTags {
+	if n := len(x.Tags); n == 0 || n > maxUserTags {
 		return fmt.Errorf("%d tags, not 1 to %d", n, maxUserTags)
 	}
 	return nil

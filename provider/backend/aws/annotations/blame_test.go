@@ -1,4 +1,4 @@
-package aws
+package annotations
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestAnnotationIsNamedWhoseValueAWSRefuses(t *testing.T) {
-	const p, layer, queue = annotationPrefix, "arn:aws:lambda:eu-west-1:123456789012:layer:gone:7", "arn:aws:sqs:eu-west-1:123456789012:gone"
+	const p, layer, queue = Prefix, "arn:aws:lambda:eu-west-1:123456789012:layer:gone:7", "arn:aws:sqs:eu-west-1:123456789012:gone"
 	for words, want := range map[string]string{
 		"Layer version " + layer + " does not exist.":                                    p + "layers",
 		"The destination ARN " + queue + " is invalid.":                                  p + "on-failure",
@@ -26,11 +26,11 @@ func TestAnnotationIsNamedWhoseValueAWSRefuses(t *testing.T) {
 		if want != "" {
 			says = "annotation " + want + ": " + says
 		}
-		if err := blame(d, refused); !errors.Is(err, backend.ErrInvalid) || err.Error() != says {
+		if err := Blame(d, refused); !errors.Is(err, backend.ErrInvalid) || err.Error() != says {
 			t.Errorf("%v, want %s", err, says)
 		}
 	}
-	if err := blame(annotated(p+"layers", layer), errors.New("no "+layer)); strings.Contains(err.Error(), p) {
+	if err := Blame(annotated(p+"layers", layer), errors.New("no "+layer)); strings.Contains(err.Error(), p) {
 		t.Errorf("an error of no kind became %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package aws
+package notation
 
 import (
 	"errors"
@@ -22,8 +22,8 @@ var (
 	binary  = map[string]int{"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 )
 
-// parseQuantity returns the exact value of s.
-func parseQuantity(s string) (*big.Rat, error) {
+// Quantity returns the exact value of s.
+func Quantity(s string) (*big.Rat, error) {
 	m := quantity.FindStringSubmatch(s)
 	if m == nil {
 		return nil, fmt.Errorf("%q is %w", s, errQuantity)
@@ -56,11 +56,11 @@ const (
 	maxMemory = 10240
 )
 
-// megabytes returns s bytes as a memory size of Lambda. Less than Lambda's least
+// Megabytes returns s bytes as a memory size of Lambda. Less than Lambda's least
 // is its least: such a limit is common in OpenFaaS, and more memory than asked
 // for harms nobody.
-func megabytes(s string) (int, error) {
-	mb, err := wholeMegabytes(s)
+func Megabytes(s string) (int, error) {
+	mb, err := WholeMegabytes(s)
 	if err != nil {
 		return 0, err
 	}
@@ -70,10 +70,10 @@ func megabytes(s string) (int, error) {
 	return max(mb, minMemory), nil
 }
 
-// wholeMegabytes returns s bytes as Lambda's MB, rounded up; what is absurdly
+// WholeMegabytes returns s bytes as Lambda's MB, rounded up; what is absurdly
 // much is some large number.
-func wholeMegabytes(s string) (int, error) {
-	value, err := parseQuantity(s)
+func WholeMegabytes(s string) (int, error) {
+	value, err := Quantity(s)
 	if err != nil {
 		return 0, err
 	}
@@ -92,9 +92,9 @@ const (
 	maxCPU       = 6
 )
 
-// cpuMegabytes returns the memory at which Lambda gives a function s processors.
-func cpuMegabytes(s string) (int, error) {
-	value, err := parseQuantity(s)
+// CPUMegabytes returns the memory at which Lambda gives a function s processors.
+func CPUMegabytes(s string) (int, error) {
+	value, err := Quantity(s)
 	if err != nil {
 		return 0, err
 	}

@@ -1,4 +1,4 @@
-package aws
+package annotations
 
 import (
 	"errors"
@@ -20,13 +20,14 @@ import (
 // resource is a value that names something in AWS.
 var resource = regexp.MustCompile(`^(?:arn:|subnet-|sg-)`)
 
-// blame names the annotation of whose value AWS says that it is not valid.
-func blame(d types.FunctionDeployment, err error) error {
-	if !errors.Is(err, backend.ErrInvalid) || d.Annotations == nil || strings.Contains(err.Error(), annotationPrefix) {
+// Blame returns err with the name of the annotation of whose value AWS says that it
+// is not valid; as it is where none can be told.
+func Blame(d types.FunctionDeployment, err error) error {
+	if !errors.Is(err, backend.ErrInvalid) || d.Annotations == nil || strings.Contains(err.Error(), Prefix) {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(*d.Annotations)) {
-		key, ours := strings.CutPrefix(name, annotationPrefix)
+		key, ours := strings.CutPrefix(name, Prefix)
 		if ours && blamed(key, (*d.Annotations)[name], err.Error()) {
 			return fmt.Errorf("annotation %s: %w", name, err)
 		}
