@@ -28,6 +28,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/emulator"
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 	"github.com/faas-lambda/faas-lambda/provider/backend/backendtest"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
@@ -192,7 +193,7 @@ func checkCalls(t *testing.T, registry *prometheus.Registry) {
 			for _, label := range metric.GetLabel() {
 				labels[label.GetName()] = label.GetValue()
 			}
-			if !aws.Needs(labels["service"], labels["operation"]) {
+			if !policy.Needs(labels["service"], labels["operation"]) {
 				t.Errorf("%s of %s is called, and not in the table of permissions", labels["operation"], labels["service"])
 			}
 		}

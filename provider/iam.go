@@ -12,6 +12,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 	"github.com/faas-lambda/faas-lambda/provider/config"
 )
 
@@ -46,14 +47,14 @@ What --function prints is what a managed role has for the same deployment.`,
 			if err != nil {
 				return err
 			}
-			policy, err := o.policy(cfg)
+			document, err := o.policy(cfg)
 			if err != nil {
 				return err
 			}
 			out := json.NewEncoder(cmd.OutOrStdout())
 			out.SetIndent("", "  ")
 			out.SetEscapeHTML(false)
-			return out.Encode(policy)
+			return out.Encode(document)
 		},
 	}
 	f := cmd.Flags()
@@ -72,7 +73,7 @@ What --function prints is what a managed role has for the same deployment.`,
 	return cmd
 }
 
-func (o iamOptions) policy(cfg config.Config) (aws.Policy, error) {
+func (o iamOptions) policy(cfg config.Config) (policy.Document, error) {
 	kinds := 0
 	for _, wanted := range []bool{o.functions, o.function != "", o.trust} {
 		if wanted {
@@ -81,11 +82,11 @@ func (o iamOptions) policy(cfg config.Config) (aws.Policy, error) {
 	}
 	switch {
 	case kinds > 1:
-		return aws.Policy{}, errors.New("print policy: of --functions, --function and --trust one may be given")
+		return policy.Document{}, errors.New("print policy: of --functions, --function and --trust one may be given")
 	case o.function == "" && len(o.secrets)+len(o.annotations)+len(o.keys) > 0:
-		return aws.Policy{}, errors.New("print policy: --secret, --annotation and --kms-key are about one function: name it with --function")
+		return policy.Document{}, errors.New("print policy: --secret, --annotation and --kms-key are about one function: name it with --function")
 	case o.managed && kinds > 0:
-		return aws.Policy{}, errors.New("print policy: --managed-roles is about the policy of the provider")
+		return policy.Document{}, errors.New("print policy: --managed-roles is about the policy of the provider")
 	}
 	if o.namespace == "" {
 		o.namespace = cfg.Namespace
@@ -93,10 +94,10 @@ func (o iamOptions) policy(cfg config.Config) (aws.Policy, error) {
 	options := awsOptions(cfg)
 	if cfg.File.AWS != nil {
 		if err := override(&options, *cfg.File.AWS); err != nil {
-			return aws.Policy{}, err
+			return policy.Document{}, err
 		}
 	}
-	place := aws.Place{
+	place := policy.Place{
 		Partition: o.partition, Region: o.region, Account: o.account, Bucket: options.CodeBucket, Role: options.Role,
 		ManagedRoles: o.managed, RolePath: options.RolePath, RoleBoundary: options.RoleBoundary, Store: options.SecretStore,
 	}
@@ -108,35 +109,35 @@ func (o iamOptions) policy(cfg config.Config) (aws.Policy, error) {
 	}
 	switch {
 	case o.trust:
-		return aws.TrustPolicy(place), nil
+		return policy.Trust(place), nil
 	case o.functions:
-		return aws.NamespacePolicy(place, o.namespace, cfg.Lambda.SecretStore), nil
+		return policy.ForNamespace(place, o.namespace, cfg.Lambda.SecretStore), nil
 	case o.function != "":
 		return o.ofFunction(cfg, place)
 	}
-	return aws.ProviderPolicy(place), nil
+	return policy.ForProvider(place), nil
 }
 
 // ofFunction is the policy of one function's role: the same that a managed role has.
-func (o iamOptions) ofFunction(cfg config.Config, place aws.Place) (aws.Policy, error) {
+func (o iamOptions) ofFunction(cfg config.Config, place policy.Place) (policy.Document, error) {
 	annotations := map[string]string{}
 	for _, annotation := range o.annotations {
 		key, value, ok := strings.Cut(annotation, "=")
 		if !ok {
-			return aws.Policy{}, fmt.Errorf("print policy: annotation %q: want KEY=VALUE", annotation)
+			return policy.Document{}, fmt.Errorf("print policy: annotation %q: want KEY=VALUE", annotation)
 		}
 		annotations[key] = value
 	}
 	name, err := aws.LambdaName(backend.Name{Namespace: o.namespace, Function: o.function}, cfg.Namespace)
 	if err != nil {
-		return aws.Policy{}, fmt.Errorf("print policy: %w", err)
+		return policy.Document{}, fmt.Errorf("print policy: %w", err)
 	}
-	policy, err := aws.FunctionPolicy(place, aws.Grants{
+	document, err := policy.ForFunction(place, policy.Grants{
 		Function: name, Store: cfg.Lambda.SecretStore, Keys: o.keys,
 		Deployed: types.FunctionDeployment{Service: o.function, Namespace: o.namespace, Secrets: o.secrets, Annotations: &annotations},
 	})
 	if err != nil {
-		return aws.Policy{}, fmt.Errorf("print policy of function %s: %w", o.function, err)
+		return policy.Document{}, fmt.Errorf("print policy of function %s: %w", o.function, err)
 	}
-	return policy, nil
+	return document, nil
 }

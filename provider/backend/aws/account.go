@@ -26,6 +26,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/usage"
 )
 
@@ -147,18 +148,18 @@ func (a *account) accountID(ctx context.Context) (string, error) {
 }
 
 // place is where policies of the account's functions are for.
-func (a *account) place(ctx context.Context) (Place, error) {
+func (a *account) place(ctx context.Context) (policy.Place, error) {
 	id, err := a.accountID(ctx)
 	if err != nil {
-		return Place{}, err
+		return policy.Place{}, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return Place{Partition: a.partition, Region: a.config.Region, Account: id}, nil
+	return policy.Place{Partition: a.partition, Region: a.config.Region, Account: id}, nil
 }
 
 // noBucket as Options.CodeBucket means that nothing is kept in S3.
-const noBucket = "none"
+const noBucket = policy.NoBucket
 
 // bucket returns the bucket of what is too large for Lambda's own API: code,
 // bodies and records. The one named by configuration must be there; the default

@@ -26,6 +26,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/logs"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
@@ -57,7 +58,7 @@ type Options struct {
 	ImageRepository string
 
 	// RolePath is the path of roles that are managed, in IAM; empty means
-	// DefaultRolePath. RoleBoundary is what bounds them: name or ARN of a
+	// policy.DefaultRolePath. RoleBoundary is what bounds them: name or ARN of a
 	// policy, or empty for nothing.
 	RolePath, RoleBoundary string
 
@@ -145,7 +146,7 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 		b.opts.MetricsFreshness = metricsFreshness
 	}
 	if b.opts.RolePath == "" {
-		b.opts.RolePath = DefaultRolePath
+		b.opts.RolePath = policy.DefaultRolePath
 	}
 	b.payloads = payload.NewMaker(opts.PayloadMemory)
 	cfg, err := load(ctx, opts)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/doctor"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 )
 
 // Examine has the doctor look at everything that the provider needs of AWS: in the
@@ -65,9 +66,9 @@ func (b *Backend) needs(ctx context.Context, a *account) (doctor.Policy, error) 
 	}
 	// A function of ours, and a role that is passed to Lambda.
 	out := doctor.Policy{Context: map[string]string{
-		"aws:ResourceTag/" + tagService: "any", "iam:PassedToService": "lambda.amazonaws.com", "iam:PermissionsBoundary": place.withDefaults().RoleBoundary,
+		"aws:ResourceTag/" + policy.OwnTag: "any", "iam:PassedToService": "lambda.amazonaws.com", "iam:PermissionsBoundary": place.Boundary(),
 	}}
-	for _, s := range ProviderPolicy(place).Statement {
+	for _, s := range policy.ForProvider(place).Statement {
 		out.Statements = append(out.Statements, doctor.Statement{Sid: s.Sid, Actions: s.Action, Resources: s.Resource})
 	}
 	return out, nil

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 )
 
 // What is known of a function lies in its tags: Lambda allows 50, each value of
@@ -22,7 +24,7 @@ import (
 // (docs.aws.amazon.com/lambda, "Using tags on Lambda functions"). What is too
 // long for them lies in an object of S3 that they name.
 const (
-	tagService   = "faas-lambda:service"   // the OpenFaaS name: marks a function as ours
+	tagService   = policy.OwnTag           // the OpenFaaS name: marks a function as ours
 	tagNamespace = "faas-lambda:namespace" //
 	tagRecord    = "faas-lambda:record"    // version:pieces:checksum, or version:s3:SHA-256
 	tagPiece     = "faas-lambda:record:"   // and two digits: base64 of the deflated JSON of document

@@ -17,15 +17,13 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // ManagedRole in the place of a role's ARN means a role of each function's own,
 // that the provider makes, keeps and removes with the function.
 const ManagedRole = annotations.ManagedRole
-
-// DefaultRolePath is the path of managed roles. The region follows it.
-const DefaultRolePath = "/faas-lambda/"
 
 // rolePolicy is the name of the one inline policy of a managed role.
 const rolePolicy = "faas-lambda"
@@ -60,7 +58,7 @@ func (b *Backend) rolePath(region string) string { return b.opts.RolePath + regi
 // claimed the function, or is about to make it.
 type functionRole struct {
 	account  *account
-	place    Place
+	place    policy.Place
 	name     backend.Name
 	function string // its name in Lambda
 	id       string // the role's name in IAM
@@ -77,7 +75,7 @@ func (b *Backend) roleOf(ctx context.Context, a *account, name backend.Name, fun
 	place.RoleBoundary = b.opts.RoleBoundary
 	return &functionRole{
 		account: a, place: place, name: name, function: function,
-		id: roleName(name, a.config.Region), path: b.rolePath(a.config.Region), boundary: place.withDefaults().RoleBoundary,
+		id: roleName(name, a.config.Region), path: b.rolePath(a.config.Region), boundary: place.Boundary(),
 	}, nil
 }
 
@@ -90,7 +88,7 @@ func (r *functionRole) doing(what string) string {
 }
 
 // ensure brings the role to what it should be, and makes it when it is missing.
-func (r *functionRole) ensure(ctx context.Context, policy Policy) error {
+func (r *functionRole) ensure(ctx context.Context, allowed policy.Document) error {
 	r.account.roles.used()
 	is, err := r.read(ctx)
 	if err == nil && is == nil {
@@ -101,7 +99,7 @@ func (r *functionRole) ensure(ctx context.Context, policy Policy) error {
 	if err != nil {
 		return err
 	}
-	return r.allow(ctx, policy)
+	return r.allow(ctx, allowed)
 }
 
 // read returns the role, nil when there is none. One that the provider did not
@@ -138,7 +136,7 @@ func roleTags(tags []iamtypes.Tag) map[string]string {
 }
 
 func (r *functionRole) create(ctx context.Context) error {
-	trust, err := json.Marshal(TrustPolicy(r.place))
+	trust, err := json.Marshal(policy.Trust(r.place))
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.doing("create"), err)
 	}
@@ -167,7 +165,7 @@ func (r *functionRole) mend(ctx context.Context, is *iamtypes.Role) error {
 	if arn := aws.ToString(is.Arn); arn != r.arn() {
 		return backend.Errorf(backend.ErrInvalid, "%s: it is there as %s, and IAM moves no role to another path: delete the function first, or keep managed_role_path", r.doing("use"), arn)
 	}
-	if want := TrustPolicy(r.place); !samePolicy(aws.ToString(is.AssumeRolePolicyDocument), want) {
+	if want := policy.Trust(r.place); !want.Is(aws.ToString(is.AssumeRolePolicyDocument)) {
 		text, err := json.Marshal(want)
 		if err == nil {
 			_, err = r.account.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &r.id, PolicyDocument: aws.String(string(text))})

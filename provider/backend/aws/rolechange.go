@@ -18,7 +18,7 @@ func (c *change) asRole(ctx context.Context, do func(context.Context) error) err
 	if err != nil {
 		return err
 	}
-	policy, err := r.policy(c.latest)
+	allowed, err := r.policy(c.latest)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (c *change) asRole(ctx context.Context, do func(context.Context) error) err
 		if err != nil {
 			return err
 		}
-		policy = policy.with(before)
+		allowed = allowed.With(before)
 	}
 	there := c.inRole // an earlier step has seen to it
 	c.inRole = true
@@ -36,7 +36,7 @@ func (c *change) asRole(ctx context.Context, do func(context.Context) error) err
 			there = false
 			return nil
 		}
-		return r.ensure(ctx, policy)
+		return r.ensure(ctx, allowed)
 	}, do)
 }
 
@@ -62,11 +62,11 @@ func (b *Backend) keepRole(ctx context.Context, f *found, doc document) error {
 	case serves.Managed == nil:
 		return r.forbid(ctx)
 	}
-	policy, err := r.policy(serves)
+	allowed, err := r.policy(serves)
 	if err != nil {
 		return err
 	}
-	return r.ensure(ctx, policy)
+	return r.ensure(ctx, allowed)
 }
 
 // removeRole undoes what a change that made no function made of its role.

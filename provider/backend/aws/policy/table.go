@@ -1,8 +1,8 @@
-package aws
+package policy
 
 import "strings"
 
-// needed is one operation of AWS that this package calls, and what it takes to be
+// needed is one operation of AWS that the backend calls, and what it takes to be
 // allowed to. A test compares the table with the code.
 type needed struct {
 	service string // as its Go package is called

@@ -1,44 +1,42 @@
-package aws
+// Package policy writes IAM policies: what the provider has to be allowed, what the
+// roles of functions have to be, and who may take those. What it writes depends on
+// what is configured and deployed alone; it calls nothing.
+package policy
 
 import (
 	"slices"
 	"strings"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
-// Policy is an IAM policy document (docs.aws.amazon.com/IAM, "IAM JSON policy
-// reference").
-type Policy struct {
-	Version   string
-	Statement []Statement
-}
+const (
+	// OwnTag is the tag that a function has which the provider made. It may change
+	// functions that have it, and no other.
+	OwnTag = "faas-lambda:service"
 
-// Statement is one of a policy's.
-type Statement struct {
-	Sid       string
-	Effect    string
-	Principal map[string]string `json:",omitempty"`
-	Action    []string
-	Resource  []string                       `json:",omitempty"`
-	Condition map[string]map[string][]string `json:",omitempty"`
-}
+	// DefaultRolePath is the path of managed roles. The region follows it.
+	DefaultRolePath = "/faas-lambda/"
 
-const policyVersion = "2012-10-17"
+	// NoBucket in the place of a bucket's name means that there is none.
+	NoBucket = "none"
+)
 
 // Place is where a policy is for. What is empty there is any.
 type Place struct {
 	Partition, Region, Account string
-	Bucket                     string // Options.CodeBucket
+	Bucket                     string // of the provider, or NoBucket; empty for the one that the provider makes
 	Repository                 string // in ECR
-	Role                       string // ARN that functions run as; ManagedRole as Options.Role, or when ManagedRoles is set beside a role's ARN
-	ManagedRoles               bool   // functions may have managed roles
-	RolePath, RoleBoundary     string // as in Options
-	Store                      string // of secrets, as in Options
+	Role                       string // ARN that functions run as; annotations.ManagedRole where all have managed roles
+	ManagedRoles               bool   // functions may have managed roles, whatever Role is
+	RolePath                   string // of managed roles; empty for DefaultRolePath
+	RoleBoundary               string // of managed roles: name or ARN of a policy; empty for nothing
+	Store                      string // of secrets: secrets.SecretsManager, which is meant when it is empty, or secrets.ParameterStore
 }
 
 // managesRoles tells whether functions have roles that the provider makes.
-func (p Place) managesRoles() bool { return p.ManagedRoles || p.Role == ManagedRole }
+func (p Place) managesRoles() bool { return p.ManagedRoles || p.Role == annotations.ManagedRole }
 
 func (p Place) withDefaults() Place {
 	for value, fallback := range map[*string]string{&p.Partition: "aws", &p.Region: "*", &p.Account: "*", &p.Repository: "faas-lambda"} {
@@ -46,7 +44,7 @@ func (p Place) withDefaults() Place {
 			*value = fallback
 		}
 	}
-	if p.Bucket == "" || p.Bucket == noBucket {
+	if p.Bucket == "" || p.Bucket == NoBucket {
 		p.Bucket = "faas-lambda-" + p.Account + "-" + p.Region
 	}
 	if p.Role == "" {
@@ -60,6 +58,9 @@ func (p Place) withDefaults() Place {
 	}
 	return p
 }
+
+// Boundary is the ARN of what bounds managed roles here; empty where nothing does.
+func (p Place) Boundary() string { return p.withDefaults().RoleBoundary }
 
 // managed are the roles that are managed.
 func (p Place) managed() string {
@@ -75,7 +76,7 @@ func (p Place) without(n needed) bool {
 // passed are the roles that functions run as.
 func (p Place) passed() []string {
 	switch {
-	case p.Role == ManagedRole:
+	case p.Role == annotations.ManagedRole:
 		return []string{p.managed()}
 	case p.ManagedRoles:
 		return []string{p.Role, p.managed()}
@@ -122,12 +123,12 @@ func (p Place) resources(on string) []string {
 	return []string{"*"}
 }
 
-// ProviderPolicy returns what the provider has to be allowed, and no more: what
+// ForProvider returns what the provider has to be allowed, and no more: what
 // it calls, on what it makes. Functions are changed only where they have our tag,
 // which a function that somebody else made has not.
-func ProviderPolicy(p Place) Policy {
+func ForProvider(p Place) Document {
 	p = p.withDefaults()
-	out := Policy{Version: policyVersion}
+	out := Document{Version: policyVersion}
 	at := map[string]int{}
 	for _, n := range table {
 		if p.without(n) {
@@ -139,7 +140,7 @@ func ProviderPolicy(p Place) Policy {
 			at[n.why] = i
 			s := Statement{Sid: n.why, Effect: "Allow"}
 			if n.ours {
-				s.Condition = map[string]map[string][]string{"Null": {"aws:ResourceTag/" + tagService: {"false"}}}
+				s.Condition = map[string]map[string][]string{"Null": {"aws:ResourceTag/" + OwnTag: {"false"}}}
 			}
 			if n.why == "MakeRoles" && p.RoleBoundary != "" {
 				s.Condition = map[string]map[string][]string{"StringEquals": {"iam:PermissionsBoundary": {p.RoleBoundary}}}

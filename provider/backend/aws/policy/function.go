@@ -1,8 +1,7 @@
-package aws
+package policy
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -18,21 +17,21 @@ import (
 type Grants struct {
 	Function string                   // its name in Lambda
 	Deployed types.FunctionDeployment // its namespace, secrets and annotations count
-	Store    string                   // of its secrets: secrets.SecretsManager, which is meant when it is empty, or secrets.ParameterStore
+	Store    string                   // of its secrets, as in Place
 	Keys     []string                 // KMS keys of one's own that encrypt its secrets: ARNs, ids or aliases
 }
 
-// FunctionPolicy returns what the role of one function has to be allowed, and no
+// ForFunction returns what the role of one function has to be allowed, and no
 // more: to write its log, to read its own secrets, and what its annotations take.
 // The provider puts the same policy on the roles that it manages. Bodies of
 // requests in S3 come by signed URLs and need no permission.
-func FunctionPolicy(p Place, g Grants) (Policy, error) {
+func ForFunction(p Place, g Grants) (Document, error) {
 	p = p.withDefaults()
 	x, err := annotations.Read(g.Deployed)
 	if err != nil {
-		return Policy{}, err
+		return Document{}, err
 	}
-	out := Policy{Version: policyVersion}
+	out := Document{Version: policyVersion}
 	out.Statement = append(out.Statement, p.writeLogs(cmp.Or(x.LogGroup, "/aws/lambda/"+g.Function)))
 	if len(g.Deployed.Secrets) > 0 {
 		out.Statement = append(out.Statement, p.readSecrets(g.Store, g.Deployed.Namespace, g.Deployed.Secrets...))
@@ -44,21 +43,21 @@ func FunctionPolicy(p Place, g Grants) (Policy, error) {
 	return out, nil
 }
 
-// NamespacePolicy returns what a role that all functions of a namespace share has
+// ForNamespace returns what a role that all functions of a namespace share has
 // to be allowed for logs and secrets, which are those of all.
-func NamespacePolicy(p Place, namespace, store string) Policy {
+func ForNamespace(p Place, namespace, store string) Document {
 	p = p.withDefaults()
-	return Policy{Version: policyVersion, Statement: []Statement{p.writeLogs("/aws/lambda/*"), p.readSecrets(store, namespace, "*")}}
+	return Document{Version: policyVersion, Statement: []Statement{p.writeLogs("/aws/lambda/*"), p.readSecrets(store, namespace, "*")}}
 }
 
-// TrustPolicy returns who may take the role of functions: Lambda, and where the
+// Trust returns who may take the role of functions: Lambda, and where the
 // place has an account, only for functions of that.
-func TrustPolicy(p Place) Policy {
+func Trust(p Place) Document {
 	s := Statement{Sid: "Lambda", Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}
 	if p.Account != "" {
 		s.Condition = map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": {p.Account}}}
 	}
-	return Policy{Version: policyVersion, Statement: []Statement{s}}
+	return Document{Version: policyVersion, Statement: []Statement{s}}
 }
 
 func allow(sid string, actions string, resources ...string) Statement {
@@ -226,21 +225,6 @@ func (p Place) polled(triggers []trigger.Trigger) []Statement {
 	if len(credentials) > 0 {
 		slices.Sort(credentials)
 		out = append(out, allow("ReadCredentials", "secretsmanager:GetSecretValue", slices.Compact(credentials)...))
-	}
-	return out
-}
-
-// with returns a policy that allows what either does.
-func (d Policy) with(more Policy) Policy {
-	out := Policy{Version: d.Version, Statement: slices.Clone(d.Statement)}
-	for _, s := range more.Statement {
-		if slices.ContainsFunc(out.Statement, func(o Statement) bool { return reflect.DeepEqual(o, s) }) {
-			continue
-		}
-		if slices.ContainsFunc(out.Statement, func(o Statement) bool { return o.Sid == s.Sid }) {
-			s.Sid += "Before" // an id is there once
-		}
-		out.Statement = append(out.Statement, s)
 	}
 	return out
 }

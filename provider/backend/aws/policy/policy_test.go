@@ -1,4 +1,4 @@
-package aws
+package policy
 
 import (
 	"encoding/json"
@@ -10,17 +10,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
 
 // inSource is how the code names the operations that it calls.
 var inSource = regexp.MustCompile(`\b(lambda|s3|secretsmanager|ssm|sts|iam|ecr|cloudwatch|cloudwatchlogs|eventbridge|scheduler|sns|sqs|resourcegroupstaggingapi)\.([A-Z]\w+)Input\b`)
 
-// TestTheTableIsWhatTheCodeCalls compares both ways, with the packages below this
-// one.
+// TestTheTableIsWhatTheCodeCalls compares both ways, with the backend and all
+// packages below it.
 func TestTheTableIsWhatTheCodeCalls(t *testing.T) {
 	called := map[string]bool{"lambda.Invoke": true, "lambda.InvokeWithResponseStream": true} // by requests of our own
-	err := filepath.WalkDir(".", func(file string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir("..", func(file string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
 			return err
 		}
@@ -44,16 +45,16 @@ func TestTheTableIsWhatTheCodeCalls(t *testing.T) {
 	}
 	for call := range called {
 		if !listed[call] {
-			t.Errorf("%s is called, and not in the table: add it to policytable.go", call)
+			t.Errorf("%s is called, and not in the table: add it to table.go", call)
 		}
 	}
 	t.Logf("%d operations", len(called))
 }
 
 func TestPolicies(t *testing.T) {
-	for name, role := range map[string]string{"one role": "arn:aws:iam::123456789012:role/fn", "managed roles": ManagedRole} {
+	for name, role := range map[string]string{"one role": "arn:aws:iam::123456789012:role/fn", "managed roles": annotations.ManagedRole} {
 		t.Run(name, func(t *testing.T) {
-			wellFormed(t, ProviderPolicy(Place{Region: "eu-central-1", Account: "123456789012", Role: role}))
+			wellFormed(t, ForProvider(Place{Region: "eu-central-1", Account: "123456789012", Role: role}))
 		})
 	}
 }
@@ -62,7 +63,7 @@ func TestPolicies(t *testing.T) {
 func TestProviderPolicyIsTheLeast(t *testing.T) {
 	shared := Place{Account: "123456789012", Region: "eu-central-1", Role: "arn:aws:iam::123456789012:role/fn"}
 	managed, bounded, parameters, both := shared, shared, shared, shared
-	managed.Role, bounded.Role, bounded.RoleBoundary, parameters.Store, both.ManagedRoles = ManagedRole, ManagedRole, "limits", secrets.ParameterStore, true
+	managed.Role, bounded.Role, bounded.RoleBoundary, parameters.Store, both.ManagedRoles = annotations.ManagedRole, annotations.ManagedRole, "limits", secrets.ParameterStore, true
 	below := "arn:aws:iam::123456789012:role/faas-lambda/eu-central-1/*"
 	for _, c := range []struct {
 		name        string
@@ -76,7 +77,7 @@ func TestProviderPolicyIsTheLeast(t *testing.T) {
 		{"parameters", parameters, []string{"ssm:PutParameter"}, []string{"secretsmanager:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			text, err := json.Marshal(ProviderPolicy(c.place))
+			text, err := json.Marshal(ForProvider(c.place))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +96,7 @@ func TestProviderPolicyIsTheLeast(t *testing.T) {
 }
 
 // wellFormed checks the provider's policy.
-func wellFormed(t *testing.T, p Policy) {
+func wellFormed(t *testing.T, p Document) {
 	t.Helper()
 	sids := map[string]bool{}
 	for _, s := range p.Statement {

@@ -1,4 +1,4 @@
-package aws
+package policy
 
 import (
 	"encoding/json"
@@ -8,7 +8,6 @@ import (
 
 	"github.com/openfaas/faas-provider/types"
 
-	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
@@ -51,7 +50,7 @@ func TestFunctionPolicies(t *testing.T) {
 			for key, value := range c.annotations {
 				all[annotations.Prefix+key] = value
 			}
-			p, err := FunctionPolicy(place, Grants{
+			p, err := ForFunction(place, Grants{
 				Function: "hello", Store: c.store, Keys: c.keys, Deployed: types.FunctionDeployment{Namespace: "openfaas-fn", Secrets: c.secrets, Annotations: &all},
 			})
 			if err != nil {
@@ -69,7 +68,7 @@ func TestFunctionPolicies(t *testing.T) {
 			}
 		})
 	}
-	_, err := FunctionPolicy(place, Grants{Deployed: types.FunctionDeployment{Annotations: &map[string]string{annotations.Prefix + "tracing": "maybe"}}})
+	_, err := ForFunction(place, Grants{Deployed: types.FunctionDeployment{Annotations: &map[string]string{annotations.Prefix + "tracing": "maybe"}}})
 	if err == nil || !strings.Contains(err.Error(), "tracing") {
 		t.Errorf("a bad annotation: %v", err)
 	}
@@ -77,18 +76,18 @@ func TestFunctionPolicies(t *testing.T) {
 
 // The union of policies has each statement once, and each id.
 func TestUnionOfPolicies(t *testing.T) {
-	policy := func(secret string) Policy {
-		p, err := FunctionPolicy(Place{}, Grants{Function: "f", Deployed: types.FunctionDeployment{Namespace: "n", Secrets: []string{secret}}})
+	policy := func(secret string) Document {
+		p, err := ForFunction(Place{}, Grants{Function: "f", Deployed: types.FunctionDeployment{Namespace: "n", Secrets: []string{secret}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
 	one, two := policy("one"), policy("two")
-	if got := one.with(one); len(got.Statement) != 2 {
+	if got := one.With(one); len(got.Statement) != 2 {
 		t.Errorf("with itself: %+v", got)
 	}
-	both := one.with(two)
+	both := one.With(two)
 	text, err := json.Marshal(both)
 	if err != nil || len(both.Statement) != 3 || !strings.Contains(string(text), "/one-") || !strings.Contains(string(text), "/two-") || both.Statement[2].Sid == both.Statement[1].Sid {
 		t.Errorf("both: %s, %v", text, err)
@@ -96,7 +95,7 @@ func TestUnionOfPolicies(t *testing.T) {
 }
 
 func TestSamePolicy(t *testing.T) {
-	want := TrustPolicy(Place{Account: "123456789012"})
+	want := Trust(Place{Account: "123456789012"})
 	for document, same := range map[string]bool{
 		`{"Version":"2012-10-17","Statement":[{"Sid":"Lambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["sts:AssumeRole"],"Condition":{"StringEquals":{"aws:SourceAccount":["123456789012"]}}}]}`:       true,
 		`%7B"Version":"2012-10-17","Statement":{"Effect":"Allow","Sid":"Lambda","Principal":{"Service":["lambda.amazonaws.com"]},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"123456789012"}}}%7D`:       true,
@@ -105,30 +104,12 @@ func TestSamePolicy(t *testing.T) {
 		`{`:   false,
 		`%zz`: false,
 	} {
-		if samePolicy(document, want) != same {
+		if want.Is(document) != same {
 			t.Errorf("%s is the same: %t", document, !same)
 		}
 	}
-	several := Policy{Statement: []Statement{{Action: []string{"a", "b"}}}}
-	if !samePolicy(`{"Version":"","Statement":{"Sid":"","Effect":"","Action":["b","a"]}}`, several) {
+	several := Document{Statement: []Statement{{Action: []string{"a", "b"}}}}
+	if !several.Is(`{"Version":"","Statement":{"Sid":"","Effect":"","Action":["b","a"]}}`) {
 		t.Error("the order counts")
-	}
-}
-
-func TestNamesOfRoles(t *testing.T) {
-	long := strings.Repeat("x", 60)
-	seen := map[string]bool{}
-	for _, c := range []struct{ function, region, want string }{
-		{"hello", "eu-west-1", "hello.openfaas-fn.eu-west-1"},
-		{"Hello", "eu-west-1", ""}, // IAM tells no capitals from small letters
-		{long, "eu-west-1", ""},
-		{long, "eu-west-2", ""},
-		{long + "y", "eu-west-1", ""},
-	} {
-		got := roleName(backend.Name{Namespace: "openfaas-fn", Function: c.function}, c.region)
-		if c.want != "" && got != c.want || len(got) > 64 || seen[strings.ToLower(got)] {
-			t.Errorf("the role of %s in %s is %s", c.function, c.region, got)
-		}
-		seen[strings.ToLower(got)] = true
 	}
 }
