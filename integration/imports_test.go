@@ -80,6 +80,7 @@ var mayImport = []struct {
 	{"provider/backend/aws/notation", nil},
 	{"provider/backend/aws/annotations", []string{"provider/backend", "provider/backend/aws/notation", "provider/backend/aws/trigger", "provider/packaging", "layers/relocate"}},
 	{"provider/backend/aws/policy", []string{"provider/backend/aws/annotations", "provider/backend/aws/notation", "provider/backend/aws/secrets", "provider/backend/aws/trigger"}},
+	{"provider/backend/aws/trigger/triggertest", nil},
 	{"provider/backend/aws/trigger", []string{"provider/backend", "provider/backend/aws/awserr", "provider/backend/aws/notation"}},
 	{"provider/backend/aws", []string{"provider/backend", "provider/backend/aws/...", "provider/backend/backendtest", "provider/packaging", "layers/..."}},
 	{"provider/backend/remote", []string{"provider/backend/...", "provider/api"}},     // its tests serve a provider

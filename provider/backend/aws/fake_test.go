@@ -20,6 +20,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/layers/bundle"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger/triggertest"
 	"github.com/faas-lambda/faas-lambda/provider/packaging"
 )
 
@@ -37,7 +38,7 @@ type fakeLambda struct {
 	lose      string                                        // the next answer of this operation is lost
 	invoked   func(w http.ResponseWriter, r *http.Request)  // answers invocations
 	each      func(http.ResponseWriter, *http.Request) bool // true: w is answered; called without mu
-	triggers  *fakeTriggers                                 // nil: there are none
+	triggers  *triggertest.AWS                              // nil: there are none
 	indexed   bool                                          // there is an index of tags
 	page      int                                           // functions on a page; 0: 2
 }
@@ -127,7 +128,7 @@ func (f *fakeLambda) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.triggers != nil && f.triggers.serve(w, r) {
+	if f.triggers != nil && f.triggers.Serve(w, r) {
 		return
 	}
 	op, name := operation(r)

@@ -1,13 +1,13 @@
 package aws
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger/triggertest"
 )
 
 // everyKind is a deployment with triggers of every kind.
@@ -22,21 +22,21 @@ func TestTriggersThatAnotherToolRemovedComeBack(t *testing.T) {
 	for name, again := range map[string]types.FunctionDeployment{"the same": everyKind(), "another": everyKind("more", "x")} {
 		for _, permitted := range []bool{false, true} {
 			f := newFakeLambda(t)
-			f.triggers = newFakeTriggers()
-			f.triggers.notifications["uploads"] = notificationsXML{}
+			f.triggers = triggertest.New()
+			f.triggers.Notifications["uploads"] = triggertest.Notifications{}
 			if err := f.deploy(t.Context(), t, everyKind(), "zip"); err != nil {
 				t.Fatal(err)
 			}
-			want, permissions := f.triggers.summary(), f.triggers.statements
-			f.triggers = newFakeTriggers()
-			f.triggers.notifications["uploads"] = notificationsXML{}
+			want, permissions := f.triggers.Summary(), f.triggers.Statements
+			f.triggers = triggertest.New()
+			f.triggers.Notifications["uploads"] = triggertest.Notifications{}
 			if permitted {
-				f.triggers.statements = permissions
+				f.triggers.Statements = permissions
 			}
 			if err := f.deploy(t.Context(), t, again, "zip"); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, f.triggers.summary()); diff != "" {
+			if diff := cmp.Diff(want, f.triggers.Summary()); diff != "" {
 				t.Errorf("%s deployment, permitted %t (-want +got)\n%s", name, permitted, diff)
 			}
 		}
@@ -51,8 +51,8 @@ func TestTriggersOfADamagedRecordGo(t *testing.T) {
 		"delete": func(f *fakeLambda) error { return f.Delete(t.Context(), hello) },
 	} {
 		f := newFakeLambda(t)
-		f.triggers = newFakeTriggers()
-		f.triggers.notifications["uploads"] = notificationsXML{}
+		f.triggers = triggertest.New()
+		f.triggers.Notifications["uploads"] = triggertest.Notifications{}
 		if err := f.deploy(t.Context(), t, everyKind(), "zip"); err != nil {
 			t.Fatal(err)
 		}
@@ -60,45 +60,8 @@ func TestTriggersOfADamagedRecordGo(t *testing.T) {
 		if err := change(f); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if diff := cmp.Diff([]string{"0 statements"}, f.triggers.summary()); diff != "" {
+		if diff := cmp.Diff([]string{"0 statements"}, f.triggers.Summary()); diff != "" {
 			t.Errorf("after %s (-want +got)\n%s", name, diff)
-		}
-	}
-}
-
-// TestOptionsThatGo lets a mapping be as a new one is when its options are not
-// named any more.
-func TestOptionsThatGo(t *testing.T) {
-	for kind, c := range map[string]struct{ source, options, want string }{
-		"sqs": {"arn:aws:sqs:us-east-1:000000000000:a", `?batch-size=5&window=7s&concurrency=3&report-failures=true&filter={"a":["b"]}`,
-			`{"BatchSize":10,"MaximumBatchingWindowInSeconds":0,"ScalingConfig":{},"FunctionResponseTypes":[],"FilterCriteria":{"Filters":[]}}`},
-		"kinesis": {"arn:aws:kinesis:us-east-1:000000000000:stream/a", `?batch-size=5&window=7s&parallelization=2&retries=3&max-age=90s&bisect=true&on-failure=arn:aws:sqs:us-east-1:000000000000:b`,
-			`{"BatchSize":100,"MaximumBatchingWindowInSeconds":0,"ParallelizationFactor":1,"MaximumRetryAttempts":-1,"MaximumRecordAgeInSeconds":-1,"BisectBatchOnFunctionError":false,
-			  "DestinationConfig":{"OnFailure":{"Destination":""}},"FunctionResponseTypes":[],"FilterCriteria":{"Filters":[]}}`},
-		"kafka": {"b:9092", "?topic=t&batch-size=5&window=7s&secret=arn:aws:secretsmanager:us-east-1:000000000000:secret:s",
-			`{"BatchSize":100,"MaximumBatchingWindowInSeconds":0,"SourceAccessConfigurations":[],"FunctionResponseTypes":[],"FilterCriteria":{"Filters":[]}}`},
-	} {
-		f := newFakeLambda(t)
-		f.triggers = newFakeTriggers()
-		bare := ""
-		if kind == "kafka" {
-			bare = "?topic=t"
-		}
-		for _, options := range []string{c.options, bare} {
-			if err := f.deploy(t.Context(), t, annotated(annotations.Prefix+kind, c.source+options), "zip"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var want map[string]any
-		if err := json.Unmarshal([]byte(c.want), &want); err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range f.triggers.mappings {
-			for field, value := range want {
-				if diff := cmp.Diff(value, m[field]); diff != "" {
-					t.Errorf("%s, %s (-want +got)\n%s", kind, field, diff)
-				}
-			}
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger/triggertest"
 )
 
 // firstTags are the tags of a function of the first program.
@@ -275,7 +276,7 @@ func TestWhatOtherToolsDidIsMended(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeLambda(t)
-			f.opts.TakeOver, f.triggers = -1, newFakeTriggers()
+			f.opts.TakeOver, f.triggers = -1, triggertest.New()
 			for _, d := range []types.FunctionDeployment{old, d} {
 				if err := f.deploy(t.Context(), t, d, "zip"); err != nil {
 					t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/trigger/triggertest"
 )
 
 // TestTriggersAfterFaults lets each call of an update that changes every kind of
@@ -49,8 +50,8 @@ func triggerCase(t *testing.T, name string, before *types.FunctionDeployment, ch
 	t.Helper()
 	f := newFakeLambda(t)
 	f.opts.TakeOver = -1
-	f.triggers = newFakeTriggers()
-	f.triggers.notifications["uploads"], f.triggers.notifications["images"] = notificationsXML{}, notificationsXML{}
+	f.triggers = triggertest.New()
+	f.triggers.Notifications["uploads"], f.triggers.Notifications["images"] = triggertest.Notifications{}, triggertest.Notifications{}
 	calls, broken, armed := 0, "", false
 	f.each = func(w http.ResponseWriter, r *http.Request) bool {
 		f.mu.Lock()
@@ -108,7 +109,7 @@ func triggerCase(t *testing.T, name string, before *types.FunctionDeployment, ch
 		}
 		want = known[key]
 	}
-	if diff := cmp.Diff(want, f.triggers.summary()); diff != "" {
+	if diff := cmp.Diff(want, f.triggers.Summary()); diff != "" {
 		t.Errorf("%s: it said %v; %d functions; triggers (-want +got)\n%s", name, err, len(list), diff)
 	}
 	return made
@@ -118,10 +119,10 @@ func triggerCase(t *testing.T, name string, before *types.FunctionDeployment, ch
 func triggersOf(t *testing.T, annotations map[string]string) []string {
 	t.Helper()
 	f := newFakeLambda(t)
-	f.triggers = newFakeTriggers()
-	f.triggers.notifications["uploads"], f.triggers.notifications["images"] = notificationsXML{}, notificationsXML{}
+	f.triggers = triggertest.New()
+	f.triggers.Notifications["uploads"], f.triggers.Notifications["images"] = triggertest.Notifications{}, triggertest.Notifications{}
 	if err := f.deploy(t.Context(), t, types.FunctionDeployment{Annotations: &annotations}, "zip"); err != nil {
 		t.Fatal(err)
 	}
-	return f.triggers.summary()
+	return f.triggers.Summary()
 }
