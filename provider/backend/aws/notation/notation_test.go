@@ -27,7 +27,7 @@ func TestARN(t *testing.T) {
 		"arn:aws:sqs:eu-west-1:123456789012:a,b":        "",
 		"arn:other:sqs:eu-west-1:123456789012:q":        "",
 		"sqs":                                           "",
-		" arn:aws:sqs:eu-west-1:123456789012:q":         "",
+		"to arn:aws:sqs:eu-west-1:123456789012:q":       "",
 		"arn:aws:SQS:eu-west-1:123456789012:q":          "",
 		"arn:aws:sqs:eu-west-1:123456789012:q\narn:aws": "",
 	} {

@@ -76,7 +76,7 @@ func (f *AWS) Serve(w http.ResponseWriter, r *http.Request) bool {
 	case service == "events":
 		f.events(w, r.Header.Get("X-Amz-Target"), in)
 	case service == "sts":
-		fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		_, _ = fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
 	case strings.Contains(r.URL.Path, "/policy"):
 		f.policy(w, r, in)
 	case strings.HasSuffix(r.URL.Path, "/url"):
@@ -96,14 +96,14 @@ func answerJSON(w http.ResponseWriter, v any) {
 
 func (f *AWS) policy(w http.ResponseWriter, r *http.Request, in map[string]any) {
 	switch r.Method {
-	case "GET":
+	case http.MethodGet:
 		if len(f.Statements) == 0 {
-			refuse(w, 404, "ResourceNotFoundException", "The resource you requested does not exist.")
+			refuse(w, http.StatusNotFound, "ResourceNotFoundException", "The resource you requested does not exist.")
 			return
 		}
 		text, _ := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": slices.Collect(maps.Values(f.Statements))})
 		answerJSON(w, map[string]any{"Policy": string(text)})
-	case "POST":
+	case http.MethodPost:
 		sid := in["StatementId"].(string)
 		s := map[string]any{"Sid": sid, "Action": in["Action"], "Principal": map[string]any{"Service": in["Principal"]}}
 		if source, ok := in["SourceArn"]; ok {
@@ -111,26 +111,26 @@ func (f *AWS) policy(w http.ResponseWriter, r *http.Request, in map[string]any) 
 		}
 		f.Statements[sid] = s
 		answerJSON(w, map[string]any{"Statement": "{}"})
-	case "DELETE":
+	case http.MethodDelete:
 		sid := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		if f.Statements[sid] == nil {
-			refuse(w, 404, "ResourceNotFoundException", "Statement "+sid+" is not found in resource policy.")
+			refuse(w, http.StatusNotFound, "ResourceNotFoundException", "Statement "+sid+" is not found in resource policy.")
 			return
 		}
 		delete(f.Statements, sid)
-		w.WriteHeader(204)
+		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
 func (f *AWS) functionURL(w http.ResponseWriter, r *http.Request, in map[string]any) {
 	switch {
-	case r.Method == "POST" && f.url != nil:
-		refuse(w, 409, "ResourceConflictException", "FunctionUrlConfig exists for this Lambda function")
-	case r.Method == "DELETE" && f.url == nil:
-		refuse(w, 404, "ResourceNotFoundException", "The resource you requested does not exist.")
-	case r.Method == "DELETE":
+	case r.Method == http.MethodPost && f.url != nil:
+		refuse(w, http.StatusConflict, "ResourceConflictException", "FunctionUrlConfig exists for this Lambda function")
+	case r.Method == http.MethodDelete && f.url == nil:
+		refuse(w, http.StatusNotFound, "ResourceNotFoundException", "The resource you requested does not exist.")
+	case r.Method == http.MethodDelete:
 		f.url = nil
-		w.WriteHeader(204)
+		w.WriteHeader(http.StatusNoContent)
 	default:
 		f.url = in
 		answerJSON(w, in)
@@ -140,9 +140,9 @@ func (f *AWS) functionURL(w http.ResponseWriter, r *http.Request, in map[string]
 func (f *AWS) mapping(w http.ResponseWriter, r *http.Request, in map[string]any) {
 	id := strings.Trim(r.URL.Path[strings.Index(r.URL.Path, "mappings")+len("mappings"):], "/")
 	switch r.Method {
-	case "GET":
+	case http.MethodGet:
 		answerJSON(w, map[string]any{"EventSourceMappings": slices.Collect(maps.Values(f.Mappings))})
-	case "POST":
+	case http.MethodPost:
 		f.Made++
 		id = strconv.Itoa(f.Made)
 		in["UUID"], in["State"] = id, "Enabled"
@@ -154,10 +154,10 @@ func (f *AWS) mapping(w http.ResponseWriter, r *http.Request, in map[string]any)
 		}
 		f.Mappings[id] = in
 		answerJSON(w, in)
-	case "PUT":
+	case http.MethodPut:
 		maps.Copy(f.Mappings[id], in)
 		answerJSON(w, f.Mappings[id])
-	case "DELETE":
+	case http.MethodDelete:
 		delete(f.Mappings, id)
 		answerJSON(w, map[string]any{"UUID": id, "State": "Deleting"})
 	}
@@ -167,14 +167,14 @@ func (f *AWS) s3(w http.ResponseWriter, r *http.Request, body []byte) {
 	bucket := strings.Trim(r.URL.Path, "/")
 	has, ok := f.Notifications[bucket]
 	if !ok {
-		w.WriteHeader(404)
-		fmt.Fprint(w, `<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>`)
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = fmt.Fprint(w, `<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>`)
 		return
 	}
-	if r.Method == "PUT" {
+	if r.Method == http.MethodPut {
 		var in Notifications
 		if err := xml.Unmarshal(body, &in); err != nil {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		f.Notifications[bucket] = in
@@ -186,7 +186,7 @@ func (f *AWS) s3(w http.ResponseWriter, r *http.Request, body []byte) {
 func (f *AWS) sns(w http.ResponseWriter, body []byte) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		w.WriteHeader(400)
+		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	switch form.Get("Action") {
@@ -200,8 +200,8 @@ func (f *AWS) sns(w http.ResponseWriter, body []byte) {
 				return
 			}
 			if s.Get("Attributes.entry.1.value") != form.Get("Attributes.entry.1.value") {
-				w.WriteHeader(400)
-				fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameter</Code><Message>Invalid parameter: Attributes Reason: Subscription already exists with different attributes</Message></Error></ErrorResponse>`)
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameter</Code><Message>Invalid parameter: Attributes Reason: Subscription already exists with different attributes</Message></Error></ErrorResponse>`)
 				return
 			}
 		}
@@ -210,16 +210,16 @@ func (f *AWS) sns(w http.ResponseWriter, body []byte) {
 		f.subscriptions[arn] = form
 		fmt.Fprintf(w, `<SubscribeResponse><SubscribeResult><SubscriptionArn>%s</SubscriptionArn></SubscribeResult></SubscribeResponse>`, arn)
 	case "ListSubscriptionsByTopic":
-		fmt.Fprint(w, `<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions>`)
+		_, _ = fmt.Fprint(w, `<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions>`)
 		for arn, s := range f.subscriptions {
 			if s.Get("TopicArn") == form.Get("TopicArn") {
 				fmt.Fprintf(w, `<member><SubscriptionArn>%s</SubscriptionArn><Endpoint>%s</Endpoint></member>`, arn, s.Get("Endpoint"))
 			}
 		}
-		fmt.Fprint(w, `</Subscriptions></ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>`)
+		_, _ = fmt.Fprint(w, `</Subscriptions></ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>`)
 	case "Unsubscribe":
 		delete(f.subscriptions, form.Get("SubscriptionArn"))
-		fmt.Fprint(w, `<UnsubscribeResponse/>`)
+		_, _ = fmt.Fprint(w, `<UnsubscribeResponse/>`)
 	}
 }
 
@@ -230,8 +230,8 @@ func (f *AWS) events(w http.ResponseWriter, target string, in map[string]any) {
 		f.rules[in["Name"].(string)] = in["ScheduleExpression"].(string)
 	case "PutTargets":
 		if f.rules[in["Rule"].(string)] == "" {
-			w.WriteHeader(400)
-			fmt.Fprint(w, `{"__type":"ResourceNotFoundException","message":"Rule does not exist on EventBus default."}`)
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprint(w, `{"__type":"ResourceNotFoundException","message":"Rule does not exist on EventBus default."}`)
 			return
 		}
 		f.targets[in["Rule"].(string)] = in["Targets"].([]any)[0].(map[string]any)["Arn"].(string)
@@ -240,7 +240,7 @@ func (f *AWS) events(w http.ResponseWriter, target string, in map[string]any) {
 	case "DeleteRule":
 		delete(f.rules, in["Name"].(string))
 	}
-	fmt.Fprint(w, `{}`)
+	_, _ = fmt.Fprint(w, `{}`)
 }
 
 // Summary is what there is, told shortly.
