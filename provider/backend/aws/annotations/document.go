@@ -10,7 +10,7 @@ import (
 // document is docs/annotations.md.
 func document() string {
 	var out strings.Builder
-	out.WriteString(annotationsHead)
+	out.WriteString(documentHead)
 	write := func(a row) {
 		fmt.Fprintf(&out, "| `%s%s` | %s | `%s` | %s |\n", Prefix, a.key, a.value, a.example, a.meaning)
 	}
@@ -22,11 +22,11 @@ func document() string {
 	for _, a := range triggerRows() {
 		write(a)
 	}
-	out.WriteString(annotationsTail)
+	out.WriteString(documentTail)
 	return out.String()
 }
 
-const annotationsHead = `# What a deployment can say about Lambda
+const documentHead = `# What a deployment can say about Lambda
 
 This table is made from the code that reads the annotations, and a test checks that it is current. A value that cannot be used is refused with 400 before anything is touched, by an error that names the annotation; so is an annotation
 with this prefix that does not exist, with the name of the nearest that does. What AWS alone knows, such as that a queue is not there, is refused when AWS says so: the error names the annotation too, and the deployment is undone.
@@ -59,7 +59,7 @@ managed role has, and ` + "`faas-lambda iam --function NAME --annotation …`" +
 |---|---|---|---|
 `
 
-const annotationsTail = `
+const documentTail = `
 | options | of | meaning |
 |---|---|---|
 | ` + "`batch-size`, `window`" + ` | sqs, kinesis, dynamodb, kafka | the most records of an invocation, and how long to gather them |

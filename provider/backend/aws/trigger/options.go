@@ -16,8 +16,8 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/notation"
 )
 
-// triggerOptions reads a query and checks each of its values.
-func triggerOptions(query string, allowed []string) (map[string]string, error) {
+// readOptions reads a query and checks each of its values.
+func readOptions(query string, allowed []string) (map[string]string, error) {
 	if query == "" {
 		return nil, nil
 	}

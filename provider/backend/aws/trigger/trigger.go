@@ -80,7 +80,7 @@ func readTriggers(kind string, source func(string) error, options ...string) fun
 			if err := source(from); err != nil {
 				return nil, err
 			}
-			parsed, err := triggerOptions(query, options)
+			parsed, err := readOptions(query, options)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", from, err)
 			}
