@@ -93,6 +93,9 @@ The section ` + "`namespaces`" + ` of the configuration file (docs/configuration
 | ` + "`com.openfaas.lambda/region`" + ` | their region |
 | ` + "`com.openfaas.lambda/role`" + ` | what they run as, instead of ` + "`lambda_execution_role`: an ARN, or `managed`" + ` |
 
+A namespace whose role the provider cannot assume is not made. Account and region of one are changed while no function is in it. Where its role cannot be assumed any more, that is not known: it is not removed then, and an update that names another role, or none, leaves
+behind what there may be.
+
 ## Functions made by other tools
 
 A Lambda function with the tag ` + "`faas-lambda:adopt`" + `, or whose name matches the provider's ` + "`adopt_pattern`" + `, is listed, described and invoked by its own name in the default namespace, with the request's body as its payload. It is never
