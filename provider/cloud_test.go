@@ -215,7 +215,7 @@ func (c *cloud) do(ctx context.Context, fc faultCase, s scenario, calls []faults
 	}
 	changing, leave := context.WithCancel(ctx)
 	defer leave()
-	patience := 30 * time.Second
+	patience := 5 * time.Minute
 	if f.stuck {
 		patience = 100 * time.Millisecond // it will be exhausted
 	}

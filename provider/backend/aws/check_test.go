@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestCheck(t *testing.T) {
@@ -38,6 +39,7 @@ func TestCheck(t *testing.T) {
 			}
 			for range 3 { // the first is remembered
 				err := f.Check(t.Context())
+				f.checks.until = f.checks.until.Add(time.Hour) // a second is soon over on a busy machine
 				if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 					t.Errorf("got %v, want %q", err, c.says)
 				}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,13 +17,14 @@ import (
 // TestImagesInECRAreReadWithATokenOfTheirRegion asks a service that speaks ECR's
 // protocol as far as tokens go.
 func TestImagesInECRAreReadWithATokenOfTheirRegion(t *testing.T) {
-	asked, answer := map[string]int{}, ""
+	asked := map[string]int{}
+	var answer atomic.Value // read by the service while the test is already further on
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got := r.Header.Get("X-Amz-Target"); got != "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken" {
 			t.Errorf("asked for %s", got)
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		_, _ = fmt.Fprint(w, answer)
+		_, _ = fmt.Fprint(w, answer.Load())
 	}))
 	defer service.Close()
 	e := &ECRCredentials{Config: func(_ context.Context, region string) (aws.Config, error) {
@@ -33,7 +35,7 @@ func TestImagesInECRAreReadWithATokenOfTheirRegion(t *testing.T) {
 	data := func(token string, until time.Time) string {
 		return fmt.Sprintf(`{"authorizationData":[{"authorizationToken":%q,"expiresAt":%d}]}`, token, until.Unix())
 	}
-	answer = data(token, time.Now().Add(12*time.Hour))
+	answer.Store(data(token, time.Now().Add(12*time.Hour)))
 	for _, c := range []struct{ registry, region string }{
 		{"123456789012.dkr.ecr.eu-west-1.amazonaws.com", "eu-west-1"},
 		{"210987654321.dkr.ecr.eu-west-1.amazonaws.com", "eu-west-1"},
@@ -60,7 +62,7 @@ func TestImagesInECRAreReadWithATokenOfTheirRegion(t *testing.T) {
 	for region, text := range map[string]string{
 		"soon": data(token, time.Now().Add(time.Minute)), "empty": `{"authorizationData":[]}`, "odd": data("?", time.Now()), "colon": data("YQ==", time.Now()),
 	} {
-		answer = text
+		answer.Store(text)
 		for range 2 {
 			_, _, err := e.For(t.Context(), "123456789012.dkr.ecr."+region+".amazonaws.com")
 			if (err == nil) != (region == "soon") {

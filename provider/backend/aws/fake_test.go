@@ -99,7 +99,7 @@ func (f *fakeLambda) open(t *testing.T) *Backend {
 	b, err := Open(t.Context(), Options{
 		MetricsFreshness: -1,
 		Namespace:        "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256, Timeout: time.Minute,
-		DeployTimeout: 10 * time.Second, MaxBackoff: time.Millisecond, CodeBucket: noBucket, ReadyWait: time.Millisecond, Endpoint: f.endpoint, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+		DeployTimeout: time.Minute, MaxBackoff: time.Millisecond, CodeBucket: noBucket, ReadyWait: time.Millisecond, Endpoint: f.endpoint, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
 	})
 	if err != nil {
 		t.Fatal(err)

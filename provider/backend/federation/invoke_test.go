@@ -221,7 +221,7 @@ func TestListsWaitForNobodyForLong(t *testing.T) {
 	f.Backend = reopen(t, o, nil)
 	begin := time.Now()
 	listed, gaps, err := f.ListPartly(t.Context(), namespace)
-	if err != nil || len(listed) != 1 || gaps.Missing["c"] == "" || time.Since(begin) > 20*time.Second {
+	if err != nil || len(listed) != 1 || gaps.Missing["c"] == "" || time.Since(begin) > time.Minute {
 		t.Errorf("%v, %+v, %v after %s", listed, gaps, err, time.Since(begin))
 	}
 }
@@ -327,7 +327,7 @@ func TestAChildThatHangsHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := f.options
-	o.ListTimeout = 100 * time.Millisecond
+	o.ListTimeout = time.Second
 	f.Backend = reopen(t, o, nil)
 	f.deploy(t, function("f"))
 	c := f.byName["c"]
@@ -344,7 +344,7 @@ func TestAChildThatHangsHoldsNobodyUp(t *testing.T) {
 		}
 		f.look(t.Context(), c, true)
 	}
-	if _, err := call(t, f, "hung", "x"); !errors.Is(err, backend.ErrUnreachable) || !strings.Contains(err.Error(), "no answer in 100ms") {
+	if _, err := call(t, f, "hung", "x"); !errors.Is(err, backend.ErrUnreachable) || !strings.Contains(err.Error(), "no answer in 1s") {
 		t.Errorf("after %d checks: %v", unwellChecks, err)
 	}
 	leave()

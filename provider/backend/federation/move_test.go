@@ -230,8 +230,7 @@ func TestNoInvocationFailsWhileAFunctionMoves(t *testing.T) {
 	f.deploy(t, function("f", "com.openfaas.memory/delay", "1ms"))
 	stop := make(chan struct{})
 	var wait sync.WaitGroup
-	var mu sync.Mutex
-	served := map[string]int{}
+	served := make(chan string) // by whom each call was, to who listens
 	for range 4 {
 		wait.Go(func() {
 			for {
@@ -245,20 +244,27 @@ func TestNoInvocationFailsWhileAFunctionMoves(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				mu.Lock()
-				served[who]++
-				mu.Unlock()
+				select {
+				case served <- who:
+				default:
+				}
 			}
 		})
 	}
+	over := make(chan struct{})
+	go func() { wait.Wait(); close(over) }() // before stop only if every caller has failed
 	for _, to := range strings.Split(strings.Repeat("bca", 10), "") {
 		f.deploy(t, function("f", GatewayAnnotation, to, "com.openfaas.memory/delay", "1ms"))
+		for who := ""; who != to; { // else all moves may be over before anybody calls
+			select {
+			case who = <-served:
+			case <-over:
+				t.FailNow()
+			}
+		}
 	}
 	close(stop)
-	wait.Wait()
-	if len(served) != 3 {
-		t.Errorf("served by %v", served)
-	}
+	<-over
 }
 
 func TestTheSameNameInTwoPlaces(t *testing.T) {

@@ -237,7 +237,7 @@ func TestFollowedLogsLoseNothing(t *testing.T) {
 			<-tick.C
 		}
 	})
-	limit := time.NewTimer(30 * time.Second)
+	limit := time.NewTimer(2 * time.Minute)
 	defer limit.Stop()
 	for len(got) < streams*each+2 {
 		select {
