@@ -19,8 +19,9 @@ BOOTSTRAPS     := $(foreach arch,amd64 arm64,provider/bootstraps/bin/bootstrap-l
 WATCHDOGS      := $(foreach arch,amd64 arm64,provider/bootstraps/bin/fwatchdog-linux-$(arch).gz)
 EMBEDDED       := $(BOOTSTRAPS) $(WATCHDOGS)
 # The folder that is embedded changes only when a program does, and then at once:
-# somebody else may be compiling it, tests for instance.
-embed = mkdir -p bin && dir=$$(mktemp -d bin/embed.XXXXXX) && trap 'rm -rf "$$dir"' EXIT && \
+# somebody else may be compiling it, tests for instance. Folders that come and go
+# have a dot, so that nobody who lists packages meanwhile looks into them.
+embed = mkdir -p bin && dir=$$(mktemp -d bin/.embed.XXXXXX) && trap 'rm -rf "$$dir"' EXIT && \
 	CGO_ENABLED=0 GOOS=linux GOARCH=$* $(GO) build $(EMBEDDED_FLAGS) -o $$dir/program $(1) && gzip -n $$dir/program && \
 	{ cmp -s $$dir/program.gz $@ || mv $$dir/program.gz $@; }
 # grpcnotrace: of gRPC only constants are used, but its tracing calls methods by

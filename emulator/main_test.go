@@ -61,7 +61,7 @@ func (h *harness) stop() {
 }
 
 func (h *harness) s3() *s3.Client {
-	return s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, RetryMaxAttempts: 1, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	return s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 }
 
 // upload makes an object and, if need be, its bucket.

@@ -21,7 +21,7 @@ import (
 )
 
 func (h *harness) sqs() *sqs.Client {
-	return sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	return sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 }
 
 const queuePrefix = "arn:aws:sqs:us-east-1:000000000000:"

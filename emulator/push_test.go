@@ -44,7 +44,7 @@ func (l *leap) Until(t time.Time) <-chan time.Time {
 }
 
 func (h *harness) eventBridge() *eventbridge.Client {
-	return eventbridge.New(eventbridge.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	return eventbridge.New(eventbridge.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 }
 
 func TestScheduleInvokes(t *testing.T) {
@@ -103,7 +103,7 @@ func TestBucketInvokes(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
 	h.Deploy("f", lambdatest.Printing())
-	client := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, RetryMaxAttempts: 1, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	client := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 	bucket := aws.String("uploads")
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 )
 
 func (h *harness) sns() *sns.Client {
-	return sns.New(sns.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
+	return sns.New(sns.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 }
 
 func (h *harness) topic(name string) *string {

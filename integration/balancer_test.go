@@ -12,12 +12,14 @@ import (
 	"time"
 )
 
-// How a kubelet looks at pods, faster: a replica that three looks in a row find
+// How a kubelet looks at pods, faster: a replica that five looks in a row find
 // not ready gets no new connections, one look that finds it ready gives it some.
+// A replica that AWS did not answer in a second says so for another one: that, on
+// a machine that is busy, is fewer looks than it takes.
 const (
-	probePeriod   = 100 * time.Millisecond
-	probeTimeout  = time.Second
-	probeFailures = 3
+	probePeriod   = 500 * time.Millisecond
+	probeTimeout  = 2 * time.Second
+	probeFailures = 5
 )
 
 // balancer is one address for several replicas, as a Service of Kubernetes is:

@@ -14,6 +14,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/integration/fixture"
+	"github.com/faas-lambda/faas-lambda/watchdog/watchdogtest"
 )
 
 // fleet is three providers, each a process of its own, and a federation of them.
@@ -40,7 +41,15 @@ func startFleet(t *testing.T) *fleet {
 	var config strings.Builder
 	config.WriteString("federation:\n  default: lambda-one\n  checkInterval: 200ms\n  refresh: 1s\n  children:\n")
 	for _, name := range []string{"lambda-one", "lambda-two", "memory"} {
-		f.start(t, name, 0)
+		port := 0
+		if name == "lambda-two" { // which comes back where it was
+			_, text, _ := strings.Cut(watchdogtest.FreeAddr(t), ":")
+			var err error
+			if port, err = strconv.Atoi(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.start(t, name, port)
 		fmt.Fprintf(&config, "    - name: %s\n      remote: {url: %q", name, f.parts[name].URL)
 		if name != "memory" {
 			fmt.Fprintf(&config, ", user: admin, passwordFile: %q", filepath.Join(f.dirs[name], "secrets", "basic-auth-password"))

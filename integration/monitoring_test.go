@@ -184,7 +184,7 @@ func TestDashboardAndAlertsOfRealMetrics(t *testing.T) {
 	for panel, expression := range expressions {
 		eventually(t, "a series of panel "+panel, func() bool {
 			series, err := m.series(t.Context(), expression)
-			if err != nil && !strings.Contains(err.Error(), "connection refused") {
+			if err != nil {
 				t.Fatalf("panel %s: %v", panel, err)
 			}
 			return len(series) > 0
@@ -205,7 +205,7 @@ func (m *monitored) checkRules(t *testing.T) {
 	}
 	var groups []group
 	states := map[string]string{}
-	eventually(t, "every alert is evaluated, and one waits to fire", func() bool {
+	eventually(t, "every alert is evaluated, and of four the one of the part that is down waits to fire", func() bool {
 		var rules struct{ Groups []group }
 		if err := m.get(t.Context(), "/api/v1/rules", nil, &rules); err != nil {
 			t.Fatal(err)
@@ -216,6 +216,11 @@ func (m *monitored) checkRules(t *testing.T) {
 				if states[r.Name] = r.State; r.Health == "unknown" {
 					return false
 				}
+			}
+		}
+		for _, name := range []string{"FaasLambdaAbsent", "FaasLambdaAccessDenied", "FaasLambdaNotReady"} {
+			if states[name] != "inactive" { // a scrape that comes to nothing on a busy machine makes them wait for a moment
+				return false
 			}
 		}
 		return states["FaasLambdaPartDown"] == "pending" // the first evaluation may be older than what it is of
@@ -238,11 +243,6 @@ func (m *monitored) checkRules(t *testing.T) {
 					t.Errorf("alert %s: there is no %s, %v", r.Name, query, err)
 				}
 			}
-		}
-	}
-	for _, name := range []string{"FaasLambdaAbsent", "FaasLambdaAccessDenied", "FaasLambdaNotReady"} {
-		if states[name] != "inactive" {
-			t.Errorf("alert %s is %q, want inactive", name, states[name])
 		}
 	}
 }

@@ -64,7 +64,19 @@ scrape_configs:
 			t.Log(log)
 		}
 	})
-	return prom{"http://127.0.0.1:" + port}
+	p := prom{"http://127.0.0.1:" + port}
+	eventually(t, "Prometheus is ready", func() bool { return p.ready(t.Context()) }) // until then it is not there, or answers 503
+	return p
+}
+
+// ready reports whether Prometheus answers queries.
+func (p prom) ready(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/-/ready", nil)
+	if err != nil {
+		return false
+	}
+	answer, err := http.DefaultClient.Do(req)
+	return err == nil && answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
 }
 
 // get asks Prometheus' API and decodes what it answers as data.

@@ -104,7 +104,7 @@ func (r *replicated) start(t *testing.T, i int) {
 	serve := fixture.Serve{Program: r.program, Root: r.root, User: r.user, Log: r.log, Env: []string{
 		"AWS_ENDPOINT_URL=" + r.lines[i].URL, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=faas-lambda", "AWS_SECRET_ACCESS_KEY=faas-lambda",
 		"lambda_execution_role=arn:aws:iam::000000000000:role/faas-lambda", "function_arch=" + arch, "cache_dir=" + cache,
-		"shutdown_delay=3s", "shutdown_timeout=1m",
+		"shutdown_delay=10s", "shutdown_timeout=1m",
 	}}
 	var err error
 	if r.replicas[i], err = serve.Start(context.WithoutCancel(t.Context())); err != nil {

@@ -96,7 +96,7 @@ func waitUntilGone(t *testing.T, children []child) {
 		}
 		fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
 		if fields[19] == c.started && fields[0] != "Z" {
-			if out, err := exec.CommandContext(t.Context(), "timeout", "20", "tail", "--pid="+c.pid, "-f", "/dev/null").CombinedOutput(); err != nil {
+			if out, err := exec.CommandContext(t.Context(), "timeout", "120", "tail", "--pid="+c.pid, "-f", "/dev/null").CombinedOutput(); err != nil {
 				t.Errorf("process %s outlived faas-lambda: %v %s", c.pid, err, out)
 			}
 		}

@@ -56,7 +56,7 @@ func TestSecrets(t *testing.T) {
 	t.Run("a rotated secret", func(t *testing.T) {
 		must("secretsmanager", "put-secret-value", "--secret-id", "test/db", "--secret-string", "rotated")
 		must("ssm", "put-parameter", "--name", "/test/token", "--overwrite", "--value", "t1")
-		deadline := time.Now().Add(30 * time.Second)
+		deadline := time.Now().Add(2 * time.Minute)
 		for _, secret := range []struct{ file, want string }{{"db", "rotated"}, {"token", "t1"}} {
 			for got := ""; got != secret.want; got = readSecret(t, "with-secrets", mount+"/"+secret.file) {
 				if time.Now().After(deadline) {

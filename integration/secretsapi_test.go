@@ -77,7 +77,7 @@ func TestSecretsOfOpenFaaS(t *testing.T) {
 
 	code, said = send(http.MethodPut, types.Secret{Name: "api-key", Value: "changed"})
 	expect("update", http.StatusAccepted, code, said)
-	for deadline := time.Now().Add(30 * time.Second); inFunction("api-key") != "changed"; {
+	for deadline := time.Now().Add(2 * time.Minute); inFunction("api-key") != "changed"; {
 		if time.Now().After(deadline) {
 			t.Fatal("the function still has the old value")
 		}

@@ -43,7 +43,7 @@ func start(t *testing.T, opts Options) *harness {
 }
 
 func clientFor(url, region string, transport http.RoundTripper) *s3.Client {
-	o := s3.Options{Region: region, BaseEndpoint: aws.String(url), UsePathStyle: transport == nil, RetryMaxAttempts: 1,
+	o := s3.Options{Region: region, BaseEndpoint: aws.String(url), UsePathStyle: transport == nil,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, // as with a configuration that is loaded
 		Credentials:                credentials.NewStaticCredentialsProvider("id", "secret", "")}
 	if transport != nil {
