@@ -81,12 +81,14 @@ func (c lambdaClient) sendTimes(ctx context.Context, event []byte, times int, ou
 	return nil
 }
 
-// post sends a request to the embedded AWS.
+// post sends a request to the embedded AWS. With the end of its log, the answer
+// of an invocation comes when all of it is over: the next one finds its sandbox.
 func (c lambdaClient) post(ctx context.Context, path string, body io.Reader) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("invoke function %s: %w", c.function, err)
 	}
+	r.Header.Set("X-Amz-Log-Type", "Tail")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("invoke function %s: %w", c.function, err)
