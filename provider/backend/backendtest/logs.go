@@ -38,7 +38,7 @@ func (s Subject) printing(t *testing.T) (backend.Logger, logs.Request, bool) {
 
 // waitLogs is how long a line may take to arrive: CloudWatch shows it after some
 // seconds.
-const waitLogs = 30 * time.Second
+const waitLogs = 2 * time.Minute
 
 func readLogs(t *testing.T, s Subject) {
 	logger, request, ok := s.printing(t)
