@@ -1,17 +1,13 @@
 package emulator
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -19,87 +15,6 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/emulator/lambda/lambdatest"
 )
-
-func (h *harness) sqs() *sqs.Client {
-	return sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &h.http.URL, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
-}
-
-const queuePrefix = "arn:aws:sqs:us-east-1:000000000000:"
-
-// queue makes one and returns its URL.
-func (h *harness) queue(name string, attributes map[string]string) *string {
-	h.t.Helper()
-	out, err := h.sqs().CreateQueue(h.t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return out.QueueUrl
-}
-
-func (h *harness) sendTo(url *string, bodies ...string) {
-	h.t.Helper()
-	for _, body := range bodies {
-		if _, err := h.sqs().SendMessage(h.t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: &body}); err != nil {
-			h.t.Fatal(err)
-		}
-	}
-}
-
-// count is how many messages a queue has, those in flight included.
-func (h *harness) count(url *string) string {
-	h.t.Helper()
-	names := []sqstypes.QueueAttributeName{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"}
-	out, err := h.sqs().GetQueueAttributes(h.t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: url, AttributeNames: names})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return out.Attributes["ApproximateNumberOfMessages"] + "+" + out.Attributes["ApproximateNumberOfMessagesNotVisible"]
-}
-
-// receive waits for one message.
-func (h *harness) receive(url *string) sqstypes.Message {
-	h.t.Helper()
-	out, err := h.sqs().ReceiveMessage(h.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url, WaitTimeSeconds: 20, MessageAttributeNames: []string{"All"}})
-	if err != nil || len(out.Messages) != 1 {
-		h.t.Fatalf("received %v, %v", out, err)
-	}
-	return out.Messages[0]
-}
-
-// mapQueue maps a queue to a function and waits until it is read.
-func (h *harness) mapQueue(function, queue string, change ...func(*lambda.CreateEventSourceMappingInput)) *string {
-	h.t.Helper()
-	in := &lambda.CreateEventSourceMappingInput{FunctionName: &function, EventSourceArn: aws.String(queuePrefix + queue)}
-	for _, c := range change {
-		c(in)
-	}
-	out, err := h.Lambda.CreateEventSourceMapping(h.t.Context(), in)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if *out.State != "Creating" {
-		h.t.Errorf("created %s", *out.State)
-	}
-	h.MappingIs(out.UUID, "Enabled")
-	return out.UUID
-}
-
-// bodiesOf are the messages of the batches that came, each batch in brackets.
-func (h *harness) bodiesOf() string {
-	var out strings.Builder
-	for _, payload := range h.Events() {
-		var e events.SQSEvent
-		if json.Unmarshal([]byte(payload), &e) != nil {
-			continue
-		}
-		var bodies []string
-		for _, r := range e.Records {
-			bodies = append(bodies, r.Body)
-		}
-		fmt.Fprint(&out, bodies)
-	}
-	return out.String()
-}
 
 func TestQueueInvokes(t *testing.T) {
 	t.Parallel()
@@ -147,32 +62,6 @@ func TestBatchesFillUp(t *testing.T) {
 	}
 }
 
-// byHand is a clock that is set.
-type byHand struct {
-	mu  sync.Mutex // guards now
-	now time.Time
-}
-
-func (c *byHand) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (*byHand) Until(time.Time) <-chan time.Time { return nil }
-
-// pass lets a queue's visibility timeout pass, and those who wait for its messages look again.
-func (h *harness) pass(c *byHand, url *string) {
-	h.t.Helper()
-	c.mu.Lock()
-	c.now = c.now.Add(time.Hour)
-	c.mu.Unlock()
-	in := &sqs.SetQueueAttributesInput{QueueUrl: url, Attributes: map[string]string{"VisibilityTimeout": "600"}}
-	if _, err := h.sqs().SetQueueAttributes(h.t.Context(), in); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
 // Messages of a group come one after the other, whatever other groups do.
 func TestOrderIsKept(t *testing.T) {
 	t.Parallel()
@@ -202,46 +91,6 @@ func TestOrderIsKept(t *testing.T) {
 	}
 }
 
-// What a partial answer names comes again, and goes to the dead letters in the end; the rest is done.
-func TestPartialAnswers(t *testing.T) {
-	t.Parallel()
-	clock := &byHand{now: time.Now()}
-	h := start(t, Options{clock: clock})
-	h.Deploy("f", func(in *lambda.CreateFunctionInput) { in.Environment = lambdatest.Vars("PARTIAL", "bad") })
-	dead := h.queue("dead", nil)
-	url := h.queue("q", map[string]string{"VisibilityTimeout": "600", "RedrivePolicy": `{"deadLetterTargetArn":"` + queuePrefix + `dead","maxReceiveCount":1}`})
-	h.mapQueue("f", "q", func(in *lambda.CreateEventSourceMappingInput) {
-		in.FunctionResponseTypes = []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures}
-	})
-	h.sendTo(url, "good", "bad", "fine")
-	lambdatest.WaitFor(t, "the good messages to be done with", func() bool { return h.count(url) == "0+1" })
-	h.pass(clock, url)
-	lambdatest.WaitFor(t, "the bad message among the dead letters", func() bool { return h.count(url) == "0+0" && h.count(dead) == "1+0" })
-	if m := h.receive(dead); *m.Body != "bad" {
-		t.Errorf("dead letter %s", *m.Body)
-	}
-}
-
-// Without a partial answer a failure brings the whole batch back.
-func TestFailedBatchComesAgain(t *testing.T) {
-	t.Parallel()
-	clock := &byHand{now: time.Now()}
-	h := start(t, Options{clock: clock})
-	h.Deploy("f", func(in *lambda.CreateFunctionInput) {
-		in.Environment = lambdatest.Vars("FAIL", `"ApproximateReceiveCount":"1"`)
-		in.Environment.Variables["PRINT"] = "1"
-	})
-	url := h.queue("q", map[string]string{"VisibilityTimeout": "600"})
-	h.mapQueue("f", "q")
-	h.sendTo(url, "x")
-	lambdatest.WaitFor(t, "the first attempt", func() bool { return h.bodiesOf() == "[x]" })
-	h.pass(clock, url)
-	lambdatest.WaitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
-	if got := h.bodiesOf(); got != "[x][x]" {
-		t.Errorf("batches %s", got)
-	}
-}
-
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	h := start(t, Options{})
@@ -255,38 +104,6 @@ func TestFilters(t *testing.T) {
 	if got := h.bodiesOf(); strings.Count(got, "kind") != 1 || !strings.Contains(got, `{"kind":"a"}`) || !strings.Contains(got, "raw text") || strings.Contains(got, "[text") {
 		t.Errorf("batches %s", got)
 	}
-}
-
-// A throttled batch waits, and a mapping that is switched off gives it back.
-func TestMappingIsSwitched(t *testing.T) {
-	t.Parallel()
-	h := start(t, Options{})
-	h.Deploy("f", lambdatest.Printing())
-	if err := h.Reserve("f", 0); err != nil {
-		t.Fatal(err)
-	}
-	url := h.queue("q", map[string]string{"VisibilityTimeout": "600"})
-	id := h.mapQueue("f", "q")
-	h.sendTo(url, "x")
-	lambdatest.WaitFor(t, "the message in flight", func() bool { return h.count(url) == "0+1" })
-	update := func(enabled bool, state string) {
-		t.Helper()
-		out, err := h.Lambda.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: &enabled, BatchSize: aws.Int32(3)})
-		if err != nil || *out.State != state || *out.BatchSize != 3 {
-			t.Fatalf("updated %+v, %v", out, err)
-		}
-	}
-	update(false, "Disabling")
-	h.MappingIs(id, "Disabled")
-	if got := h.count(url); got != "1+0" {
-		t.Errorf("%s messages", got)
-	}
-	if err := h.Reserve("f", 5); err != nil {
-		t.Fatal(err)
-	}
-	update(true, "Enabling")
-	h.MappingIs(id, "Enabled")
-	lambdatest.WaitFor(t, "the message to be done with", func() bool { return h.count(url) == "0+0" })
 }
 
 // The words are recorded from the real service, but for queues.
@@ -360,12 +177,4 @@ func TestMappingsOutliveTheProgram(t *testing.T) {
 	if err != nil || tags.Tags["k"] != "v" {
 		t.Errorf("tags %v, %v", tags, err)
 	}
-}
-
-func (h *harness) url(ctx context.Context, queue string) *string {
-	out, err := h.sqs().GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return out.QueueUrl
 }
