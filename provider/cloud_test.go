@@ -204,7 +204,7 @@ func (c *cloud) options(namespace, endpoint string, patience time.Duration) aws.
 // do prepares a case and makes its change while the fault is on. It returns the
 // calls of the change, and another provider.
 func (c *cloud) do(ctx context.Context, fc faultCase, s scenario, calls []faults.Call, at int, f fault) (made []faults.Call, other *aws.Backend, changed, failed error) {
-	other, err := c.open(ctx, fc, c.settler(), time.Minute)
+	other, err := c.open(ctx, fc, c.settler(), 5*time.Minute)
 	if err != nil {
 		return nil, nil, nil, err
 	}
