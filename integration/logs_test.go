@@ -16,10 +16,11 @@ import (
 // TestLogs reads what a function prints as faas-cli does: what there is, the end
 // of it, and what comes.
 func TestLogs(t *testing.T) {
-	deploy(t, types.FunctionDeployment{Service: "printing", Image: push(t, "functions/web:1", middleware(t, "web"))})
+	function := fresh("printing")
+	deploy(t, types.FunctionDeployment{Service: function, Image: push(t, "functions/web:1", middleware(t, "web"))})
 	read := func(query string) []logs.Message {
 		t.Helper()
-		answer := do(t, http.MethodGet, "/system/logs?name=printing&"+query, nil)
+		answer := do(t, http.MethodGet, "/system/logs?name="+function+"&"+query, nil)
 		if answer.Status != http.StatusOK || answer.Header.Get("Content-Type") != "application/x-ndjson" {
 			t.Fatalf("%d %v %s", answer.Status, answer.Header, answer.Body)
 		}
@@ -32,7 +33,7 @@ func TestLogs(t *testing.T) {
 		return out
 	}
 	for range 3 {
-		do(t, http.MethodPost, "/function/printing/", nil)
+		do(t, http.MethodPost, "/function/"+function+"/", nil)
 	}
 	var all []logs.Message
 	eventually(t, "the lines of three invocations", func() bool {
@@ -46,7 +47,7 @@ func TestLogs(t *testing.T) {
 		return n == 3
 	})
 	for i, m := range all {
-		if m.Name != "printing" || m.Namespace != "openfaas-fn" || m.Instance == "" || time.Since(m.Timestamp).Abs() > time.Hour {
+		if m.Name != function || m.Namespace != "openfaas-fn" || m.Instance == "" || time.Since(m.Timestamp).Abs() > time.Hour {
 			t.Errorf("message %+v", m)
 		}
 		if i > 0 && m.Timestamp.Before(all[i-1].Timestamp) {
@@ -71,7 +72,7 @@ func TestLogs(t *testing.T) {
 
 	ctx, end := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer end()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, shared.up.URL+"/system/logs?follow=true&tail=1&name=printing", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, shared.up.URL+"/system/logs?follow=true&tail=1&name="+function, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestLogs(t *testing.T) {
 		t.Fatal("no last line")
 	}
 	for range 2 {
-		do(t, http.MethodPost, "/function/printing/followed", nil)
+		do(t, http.MethodPost, "/function/"+function+"/followed", nil)
 		var m logs.Message
 		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &m) != nil || m.Text != "page for /followed" {
 			t.Fatalf("followed: %q, %v", lines.Text(), lines.Err())
@@ -96,13 +97,14 @@ func TestLogs(t *testing.T) {
 
 // TestUsage has the embedded AWS count what is shown of a function.
 func TestUsage(t *testing.T) {
-	deploy(t, types.FunctionDeployment{Service: "counted", Image: push(t, "functions/web:1", middleware(t, "web"))})
+	function := fresh("counted")
+	deploy(t, types.FunctionDeployment{Service: function, Image: push(t, "functions/web:1", middleware(t, "web"))})
 	for range 3 {
-		do(t, http.MethodPost, "/function/counted/", nil)
+		do(t, http.MethodPost, "/function/"+function+"/", nil)
 	}
 	var status types.FunctionStatus
 	eventually(t, "the count of three invocations", func() bool {
-		decode(t, do(t, http.MethodGet, "/system/function/counted?usage=true", nil).Body, &status)
+		decode(t, do(t, http.MethodGet, "/system/function/"+function+"?usage=true", nil).Body, &status)
 		return status.InvocationCount == 3
 	})
 	if status.Replicas != 1 || status.AvailableReplicas != 1 || status.Usage == nil || status.Usage.TotalMemoryBytes != 256<<20 || status.Usage.CPU <= 0 {
@@ -111,7 +113,7 @@ func TestUsage(t *testing.T) {
 	var list []types.FunctionStatus
 	decode(t, do(t, http.MethodGet, "/system/functions", nil).Body, &list)
 	for _, f := range list {
-		if f.Name == "counted" && f.InvocationCount != 3 {
+		if f.Name == function && f.InvocationCount != 3 {
 			t.Errorf("listed with %v invocations", f.InvocationCount)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -145,6 +146,10 @@ func push(t testing.TB, repository string, img v1.Image) string {
 	}
 	return ref
 }
+
+// fresh is a name for a function whose log and counts are to be those of one test
+// alone: they outlive functions.
+func fresh(name string) string { return fmt.Sprintf("%s-%d", name, time.Now().UnixNano()) }
 
 // deploy deploys d to the shared provider and removes it after the test.
 func deploy(t testing.TB, d types.FunctionDeployment) {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -139,7 +138,7 @@ func call(t *testing.T, url string) (status int, body string) {
 // end. What each sends reaches the function.
 func TestTriggers(t *testing.T) {
 	const p = "com.openfaas.lambda/"
-	s, function := openSources(t), fmt.Sprintf("triggered-%d", time.Now().UnixNano()) // of no other run: its log is its own
+	s, function := openSources(t), fresh("triggered")
 
 	orders, returns := s.queue("orders"), s.queue("returns")
 	news := s.topic("news")

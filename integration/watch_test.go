@@ -14,13 +14,14 @@ import (
 // CloudWatch holds of a function.
 func TestLogsAndCountsOfAFunction(t *testing.T) {
 	ref := push(t, "functions/web:1", middleware(t, "web"))
-	deploy(t, types.FunctionDeployment{Service: "watched-web", Image: ref})
+	function := fresh("watched-web")
+	deploy(t, types.FunctionDeployment{Service: function, Image: ref})
 	for range 3 {
-		if got := do(t, "GET", "/function/watched-web/status/201", nil); got.Status != 201 {
+		if got := do(t, "GET", "/function/"+function+"/status/201", nil); got.Status != 201 {
 			t.Fatalf("answered %d: %s", got.Status, got.Body)
 		}
 	}
-	answer := do(t, "GET", "/system/logs?name=watched-web&tail=100", nil)
+	answer := do(t, "GET", "/system/logs?name="+function+"&tail=100", nil)
 	var texts []string
 	lines := bufio.NewScanner(bytes.NewReader(answer.Body))
 	for lines.Scan() {
@@ -28,7 +29,7 @@ func TestLogsAndCountsOfAFunction(t *testing.T) {
 		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
 			t.Fatalf("%v: %s", err, lines.Bytes())
 		}
-		if m.Name != "watched-web" || m.Namespace != "openfaas-fn" || m.Instance == "" {
+		if m.Name != function || m.Namespace != "openfaas-fn" || m.Instance == "" {
 			t.Errorf("line of %+v", m)
 		}
 		texts = append(texts, m.Text)
@@ -37,12 +38,12 @@ func TestLogsAndCountsOfAFunction(t *testing.T) {
 	if !strings.Contains(all, "web listens on") || strings.Contains(all, "REPORT RequestId") {
 		t.Errorf("logs: %d\n%s", answer.Status, all)
 	}
-	out, err := awsCommand(t, "logs", "filter-log-events", "--log-group-name", "/aws/lambda/watched-web", "--filter-pattern", "REPORT")
+	out, err := awsCommand(t, "logs", "filter-log-events", "--log-group-name", "/aws/lambda/"+function, "--filter-pattern", "REPORT")
 	if err != nil || strings.Count(out, "REPORT RequestId") != 3 {
 		t.Errorf("%v: %s", err, out)
 	}
-	out, err = awsCommand(t, "cloudwatch", "list-metrics", "--namespace", "AWS/Lambda", "--dimensions", "Name=FunctionName,Value=watched-web", "--metric-name", "Invocations")
-	if err != nil || !strings.Contains(out, `"watched-web:live"`) {
+	out, err = awsCommand(t, "cloudwatch", "list-metrics", "--namespace", "AWS/Lambda", "--dimensions", "Name=FunctionName,Value="+function, "--metric-name", "Invocations")
+	if err != nil || !strings.Contains(out, `"`+function+`:live"`) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
