@@ -31,10 +31,10 @@ var ErrLanguage = errors.New("this template cannot be built without Docker: use 
 
 // Options say how functions are built.
 type Options struct {
-	Arch      string // amd64 or arm64
-	Base      string // reference of the base image, oci:DIR[:ref] or "scratch"; empty means the template's own
-	Watchdog  []byte // the program fwatchdog for Arch
-	CacheDir  string // build folders that are kept, so that the next build is quick
+	Arch      string            // amd64 or arm64
+	Base      string            // reference of the base image, oci:DIR[:ref] or "scratch"; empty means the template's own
+	Watchdog  []byte            // the program fwatchdog for Arch
+	CacheDir  string            // build folders that are kept, so that the next build is quick
 	Output    io.Writer         // of warnings, a line each; nil is nowhere
 	BuildArgs map[string]string // in addition to those of the function, and before them
 	Insecure  []string          // registries that may be reached over plain HTTP
