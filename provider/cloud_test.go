@@ -159,6 +159,7 @@ func (c faultCase) deployment(generation string) types.FunctionDeployment {
 		delete(annotations, "com.openfaas.lambda/url")
 		annotations["com.openfaas.lambda/sqs"] += "?batch-size=5"
 		annotations["com.openfaas.lambda/schedule"] = "rate(2 days)"
+		annotations["com.openfaas.lambda/s3"] += "?prefix=in/" // which overlaps with the new one
 	}
 	if c.managed { // each generation's role may do something else
 		annotations["com.openfaas.lambda/on-failure"] = queueOf(generation)

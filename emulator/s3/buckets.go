@@ -195,8 +195,11 @@ func (c config) check(data []byte) error {
 	case "policy": // the one that is JSON
 		return nil
 	case "notification":
-		_, err := parseNotification(data)
-		return err
+		n, err := parseNotification(data)
+		if err != nil {
+			return err
+		}
+		return n.checkOverlap()
 	}
 	if xml.Unmarshal(data, new(struct{})) != nil {
 		return malformedXML()

@@ -17,15 +17,17 @@ var (
 // failure is an error answer, worded as S3 does.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 type failure struct {
-	XMLName    xml.Name `xml:"Error"`
-	Status     int      `xml:"-"`
-	Code       string
-	Message    string
-	BucketName string `xml:",omitempty"`
-	Key        string `xml:",omitempty"`
-	UploadId   string `xml:",omitempty"`
-	Resource   string
-	RequestId  string
+	XMLName       xml.Name `xml:"Error"`
+	Status        int      `xml:"-"`
+	Code          string
+	Message       string
+	ArgumentName  string `xml:",omitempty"`
+	ArgumentValue string `xml:",omitempty"`
+	BucketName    string `xml:",omitempty"`
+	Key           string `xml:",omitempty"`
+	UploadId      string `xml:",omitempty"`
+	Resource      string
+	RequestId     string
 }
 
 func (f *failure) Error() string { return f.Code + ": " + f.Message }

@@ -74,6 +74,60 @@ func (d destination) wants(event, key string) bool {
 	return false
 }
 
+// checkOverlap refuses two configurations of which one event would go to both: of a type that both name, and of a key that both filters let through. It takes
+// prefixes, and suffixes, to have a key in common when one begins, or ends, with the other.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html#notification-how-to-filtering-examples-invalid
+func (n notification) checkOverlap() error {
+	all := n.all()
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			one, other, common := commonEvent(a, b)
+			switch {
+			case !common:
+			case len(a.Rules)+len(b.Rules) == 0:
+				// As https://github.com/minio/minio/issues/2472 has it of S3.
+				overlap := refuse(http.StatusBadRequest, "InvalidArgument", "Configurations overlap. Configurations on the same bucket cannot share a common event type.")
+				overlap.ArgumentName, overlap.ArgumentValue = "Event", one+", "+other
+				return overlap
+			case eitherHas(strings.HasPrefix, a.rule("prefix"), b.rule("prefix")) && eitherHas(strings.HasSuffix, a.rule("suffix"), b.rule("suffix")):
+				return refuse(http.StatusBadRequest, "InvalidArgument",
+					"Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are overlapping for the same event type.")
+			}
+		}
+	}
+	return nil
+}
+
+// commonEvent returns the first events of two configurations that one type of event belongs to.
+func commonEvent(a, b destination) (one, other string, common bool) {
+	for _, one := range a.Events {
+		for _, other := range b.Events {
+			if one == other || covers(one, other) || covers(other, one) {
+				return one, other, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// covers tells whether an event such as s3:ObjectCreated:* is more than another.
+func covers(one, other string) bool {
+	all, ok := strings.CutSuffix(one, "*")
+	return ok && strings.HasPrefix(other, all)
+}
+
+func eitherHas(has func(s, part string) bool, a, b string) bool { return has(a, b) || has(b, a) }
+
+// rule returns the value of a filter's rule; empty when there is none.
+func (d destination) rule(name string) string {
+	for _, rule := range d.Rules {
+		if strings.EqualFold(rule.Name, name) {
+			return rule.Value
+		}
+	}
+	return ""
+}
+
 // checkDestinations refuses notifications of destinations that do not take them, unless the caller does not want to know.
 func (s *Store) checkDestinations(r request, c config, data []byte) error {
 	if c.query != "notification" || s.opts.Takes == nil || r.Header.Get("x-amz-skip-destination-validation") == "true" {

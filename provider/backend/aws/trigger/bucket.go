@@ -27,16 +27,16 @@ func bucketARN(at Attachment, t Trigger, _ string) string {
 // notifications reads a bucket's notifications, changes those for functions and
 // writes them back: S3 takes only all of them together. A bucket that is gone
 // has none. S3 checks all destinations, others' among them, unless it is told
-// not to: then what is gone of theirs is in nobody's way. Where the change adds
-// or removes nothing, nothing is written.
-func notifications(ctx context.Context, at Attachment, bucket string, unchecked bool, change func([]s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration) error {
+// not to: then what is gone of theirs is in nobody's way. Where the change is
+// none, which it tells, nothing is written.
+func notifications(ctx context.Context, at Attachment, bucket string, unchecked bool, change func([]s3types.LambdaFunctionConfiguration) (list []s3types.LambdaFunctionConfiguration, changed bool)) error {
 	doing := "notify of bucket " + bucket
 	has, err := at.S3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 	if err != nil {
 		return awserr.Wrap(doing, err)
 	}
-	functions := change(has.LambdaFunctionConfigurations)
-	if len(functions) == len(has.LambdaFunctionConfigurations) {
+	functions, changed := change(has.LambdaFunctionConfigurations)
+	if !changed {
 		return nil
 	}
 	_, err = at.S3.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
@@ -66,12 +66,30 @@ func connectBucket(ctx context.Context, at Attachment, t Trigger, sid string) er
 	if rules != nil {
 		c.Filter = &s3types.NotificationConfigurationFilter{Key: &s3types.S3KeyFilter{FilterRules: rules}}
 	}
-	return notifications(ctx, at, t.Source, false, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
+	replaces := false // a notification of the function that is not wanted any more
+	err := notifications(ctx, at, t.Source, false, func(list []s3types.LambdaFunctionConfiguration) ([]s3types.LambdaFunctionConfiguration, bool) {
 		if slices.ContainsFunc(list, named(sid)) {
-			return list // its id says all that is in it
+			return list, false // its id says all that is in it
 		}
-		return append(list, c)
+		replaces = slices.ContainsFunc(list, at.unwanted)
+		return append(list, c), true
 	})
+	if !replaces || awserr.Code(err) != "InvalidArgument" {
+		return err
+	}
+	// S3 has no two notifications of one event, and would never take the new one
+	// beside the one in whose place it comes. That one goes now, not when the new
+	// deployment serves; if it never does, this brings it back in the same way.
+	return notifications(ctx, at, t.Source, false, func(list []s3types.LambdaFunctionConfiguration) ([]s3types.LambdaFunctionConfiguration, bool) {
+		return append(slices.DeleteFunc(slices.Clone(list), at.unwanted), c), true
+	})
+}
+
+// unwanted tells the function's own notifications that no wanted trigger has.
+func (at Attachment) unwanted(c s3types.LambdaFunctionConfiguration) bool {
+	id := aws.ToString(c.Id)
+	return kindOf(id) == "s3" && aws.ToString(c.LambdaFunctionArn) == at.aliasARN() &&
+		!slices.ContainsFunc(at.Want, func(t Trigger) bool { return t.sid(at.Function) == id })
 }
 
 func named(id string) func(s3types.LambdaFunctionConfiguration) bool {
@@ -80,8 +98,8 @@ func named(id string) func(s3types.LambdaFunctionConfiguration) bool {
 
 func disconnectBucket(ctx context.Context, at Attachment, sid, source string) error {
 	_, bucket, _ := strings.Cut(source, ":::")
-	err := notifications(ctx, at, bucket, true, func(list []s3types.LambdaFunctionConfiguration) []s3types.LambdaFunctionConfiguration {
-		return slices.DeleteFunc(slices.Clone(list), named(sid))
+	err := notifications(ctx, at, bucket, true, func(list []s3types.LambdaFunctionConfiguration) ([]s3types.LambdaFunctionConfiguration, bool) {
+		return slices.DeleteFunc(slices.Clone(list), named(sid)), slices.ContainsFunc(list, named(sid))
 	})
 	if awserr.Code(err) == "NoSuchBucket" {
 		return nil
