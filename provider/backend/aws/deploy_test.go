@@ -18,7 +18,7 @@ import (
 var hello = backend.Name{Namespace: "openfaas-fn", Function: "hello"}
 
 // deploy deploys as Backend.put does, with a package that is already made.
-func (f *fakeLambda) deploy(ctx context.Context, t *testing.T, d types.FunctionDeployment, content string) error {
+func (f *fakeLambda) deploy(ctx context.Context, t testing.TB, d types.FunctionDeployment, content string) error {
 	t.Helper()
 	d.Service, d.Namespace, d.Image = "hello", "openfaas-fn", "image"
 	p, err := f.plan(ctx, d)

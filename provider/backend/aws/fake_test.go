@@ -83,7 +83,7 @@ func (f *fakeFunction) version(qualifier string) map[string]any {
 	return nil
 }
 
-func newFakeLambda(t *testing.T) *fakeLambda {
+func newFakeLambda(t testing.TB) *fakeLambda {
 	t.Helper()
 	f := &fakeLambda{functions: map[string]*fakeFunction{}, invoked: streams(chunk(`{"statusCode":200}`+nul), end("{}"))}
 	server := httptest.NewServer(f)
@@ -94,7 +94,7 @@ func newFakeLambda(t *testing.T) *fakeLambda {
 }
 
 // open returns another backend on the same Lambda.
-func (f *fakeLambda) open(t *testing.T) *Backend {
+func (f *fakeLambda) open(t testing.TB) *Backend {
 	t.Helper()
 	b, err := Open(t.Context(), Options{
 		MetricsFreshness: -1,
@@ -385,7 +385,7 @@ func (f *fakeLambda) changes() []string {
 }
 
 // packed is a package that is already made.
-func packed(t *testing.T, content string) packaging.Package {
+func packed(t testing.TB, content string) packaging.Package {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "package.zip")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
