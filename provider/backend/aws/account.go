@@ -26,6 +26,8 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/usage"
 )
@@ -42,11 +44,11 @@ type AccountOptions struct {
 // be called concurrently.
 type account struct {
 	key     AccountOptions
-	role    string         // that functions run as: an ARN, or ManagedRole
-	config  aws.Config     // for clients of other services: credentials, region, endpoint
-	lambda  *lambda.Client // of the control plane
-	caller  *caller        // of invocations, which are not repeated
-	clock   *clock
+	role    string             // that functions run as: an ARN, or ManagedRole
+	config  aws.Config         // for clients of other services: credentials, region, endpoint
+	lambda  *lambda.Client     // of the control plane
+	sender  *invocation.Sender // of invocations, which are not repeated
+	clock   *clock.Clock
 	secrets *secretsmanager.Client
 	params  *ssm.Client
 	usage   *usage.Meter // of its functions
@@ -80,10 +82,10 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 			o.RoleSessionName = "faas-lambda"
 		}))
 	}
-	clock := &clock{}
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), clock.watch)
+	awsTime := &clock.Clock{}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), awsTime.Watch)
 	a := &account{
-		clock: clock, key: key, role: opts.Role, config: cfg, wanted: opts.CodeBucket, listing: newListing(),
+		clock: awsTime, key: key, role: opts.Role, config: cfg, wanted: opts.CodeBucket, listing: newListing(),
 		lambda:  lambda.NewFromConfig(cfg),
 		tagging: resourcegroupstaggingapi.NewFromConfig(cfg),
 		sts:     sts.NewFromConfig(cfg),
@@ -101,7 +103,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 	if key.Role != "" {
 		a.role = key.Role
 	}
-	a.caller = newCaller(a.lambda.Options(), transportOf(cfg.HTTPClient), clock)
+	a.sender = invocation.New(a.lambda.Options(), transportOf(cfg.HTTPClient), awsTime)
 	return a
 }
 

@@ -58,7 +58,7 @@ func belongingsOf(d types.FunctionDeployment, function string, replicas uint64) 
 		all.async.maxAge = *x.MaxAge
 	}
 	if all.logGroup == "" {
-		all.logGroup = "/aws/lambda/" + function
+		all.logGroup = logGroup(function)
 	}
 	return all, nil
 }

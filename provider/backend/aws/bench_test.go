@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/openfaas/faas-provider/types"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation"
 )
 
 // wire answers every request with the same bytes, without a network.
@@ -30,7 +32,7 @@ func BenchmarkInvoke(b *testing.B) {
 	}
 	answer := httptest.NewRecorder()
 	streams(chunk(`{"statusCode":200,"headers":{"Content-Type":"text/plain"}}`+nul), chunk("hello"), end("{}"))(answer, httptest.NewRequest(http.MethodPost, "/", nil))
-	f.home.caller.transport = wire{answer.Header(), answer.Body.String()}
+	f.home.sender = invocation.New(f.home.lambda.Options(), wire{answer.Header(), answer.Body.String()}, f.home.clock)
 	b.ReportAllocs()
 	for b.Loop() {
 		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/path", strings.NewReader("body"))

@@ -354,15 +354,6 @@ func operation(r *http.Request) (op, function string) {
 	}[r.Method+" "+sub], name
 }
 
-// refuse answers as Lambda does.
-func refuse(w http.ResponseWriter, code int, kind, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Amzn-ErrorType", kind)
-	w.Header().Set("X-Amzn-RequestId", "the-request")
-	w.WriteHeader(code)
-	_, _ = fmt.Fprintf(w, `{"Type":"User","message":%q}`, message)
-}
-
 // cut ends the connection without an answer.
 func cut(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()

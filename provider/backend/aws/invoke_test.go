@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,39 +11,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
-	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation/invocationtest"
 )
 
-const nul = "\x00\x00\x00\x00\x00\x00\x00\x00"
+// How Lambda answers invocations.
+const nul = invocationtest.NUL
 
-// streams answers an invocation by events: each is a type and a payload.
-func streams(events ...[2]string) func(http.ResponseWriter, *http.Request) {
-	return func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
-		encoder := eventstream.NewEncoder()
-		for _, e := range events {
-			message := eventstream.Message{Payload: []byte(e[1])}
-			message.Headers.Set(":message-type", eventstream.StringValue("event"))
-			message.Headers.Set(":event-type", eventstream.StringValue(e[0]))
-			message.Headers.Set(":content-type", eventstream.StringValue(map[string]string{"PayloadChunk": "application/octet-stream", "InvokeComplete": "application/json"}[e[0]]))
-			if err := encoder.Encode(w, message); err != nil {
-				return
-			}
-			_ = http.NewResponseController(w).Flush()
-		}
-	}
-}
+var streams, chunk, end, refuse = invocationtest.Streams, invocationtest.Chunk, invocationtest.End, invocationtest.Refuse
 
-func chunk(s string) [2]string { return [2]string{"PayloadChunk", s} }
-func end(s string) [2]string   { return [2]string{"InvokeComplete", s} }
-
-// deployed is a fake with the function hello, whose invocations h answers.
+// deployedFake is a fake with the function hello, whose invocations h answers.
 func deployedFake(t *testing.T, h func(http.ResponseWriter, *http.Request)) *fakeLambda {
 	t.Helper()
 	f := newFakeLambda(t)
@@ -64,31 +42,9 @@ func (f *fakeLambda) call(ctx context.Context) (*http.Response, string, error) {
 	return answer, string(body), errors.Join(err, answer.Body.Close())
 }
 
-func TestInvokeAnswers(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		events [][2]string
-		code   int
-		body   string
-	}{
-		{"at once", [][2]string{chunk(`{"statusCode":201}` + nul + "body"), end("{}")}, 201, "body"},
-		{"in pieces", [][2]string{chunk(`{"status`), chunk(`Code":201}` + nul[:3]), chunk(nul[3:]), chunk("bo"), chunk("dy"), end("{}")}, 201, "body"},
-		{"NULs in the body", [][2]string{chunk(`{}` + nul + nul + "x"), chunk(nul), end("{}")}, 200, nul + "x" + nul},
-		{"no body", [][2]string{chunk(`{"statusCode":204}` + nul), end("{}")}, 204, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			answer, body, err := deployedFake(t, streams(c.events...)).call(t.Context())
-			if err != nil || answer.StatusCode != c.code || body != c.body {
-				t.Errorf("%+v %q, %v", answer, body, err)
-			}
-		})
-	}
-}
-
 func TestInvokeFails(t *testing.T) {
 	failed := &backend.FunctionError{}
 	exit := `{"ErrorCode":"Runtime.ExitError","ErrorDetails":"{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"exit status 127\"}"}`
-	timeout := `{"ErrorCode":"Unhandled","ErrorDetails":"{\"errorMessage\":\"2026-11-23T00:00:00Z id Task timed out after 1.00 seconds\"}"}`
 	for _, c := range []struct {
 		name string
 		h    func(http.ResponseWriter, *http.Request)
@@ -96,14 +52,6 @@ func TestInvokeFails(t *testing.T) {
 		says string
 	}{
 		{"crash", streams(end(exit)), nil, "Runtime.ExitError: exit status 127"},
-		{"crash with an error document", streams(chunk(`{"errorType":"Runtime.ExitError"}`), end(exit)), nil, "exit status 127"},
-		{"plain details", streams(end(`{"ErrorCode":"Unhandled","ErrorDetails":"why"}`)), nil, "Unhandled: why"},
-		{"crash in the metadata", streams(chunk(`{"sta`), end(exit)), nil, "exit status 127"},
-		{"timeout", streams(end(timeout)), backend.ErrTimeout, "timed out after 1.00"},
-		{"no metadata", streams(chunk(`hello`), end("{}")), nil, "metadata"},
-		{"endless metadata", streams(chunk(strings.Repeat("x", envelope.MaxMetadata+1)), chunk(nul), end("{}")), nil, "longer than"},
-		{"nothing", streams(end("{}")), nil, "metadata"},
-		{"connection cut", streams(chunk(`{}`)), io.ErrUnexpectedEOF, "invoke function hello"},
 		{"throttled", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
 			refuse(w, 429, "TooManyRequestsException", "Rate Exceeded.")
@@ -152,15 +100,6 @@ func TestInvokeWhatAnotherToolDeleted(t *testing.T) {
 	}
 }
 
-func TestInvokeFailsInTheMiddle(t *testing.T) {
-	f := deployedFake(t, streams(chunk(`{}`+nul+"half"), end(`{"ErrorCode":"Runtime.ExitError","ErrorDetails":"died"}`)))
-	answer, body, err := f.call(t.Context())
-	var failed *backend.FunctionError
-	if answer == nil || body != "half" || !errors.As(err, &failed) {
-		t.Errorf("%v, %q, %v", answer, body, err)
-	}
-}
-
 func TestInvokeStreamsAndIsAbandoned(t *testing.T) {
 	gone := make(chan struct{})
 	f := deployedFake(t, func(w http.ResponseWriter, r *http.Request) {
@@ -202,53 +141,6 @@ func TestInvocationsShareAConnection(t *testing.T) {
 	}
 	if len(connections) > 2 { // net/http lets one go whose writer has not said within 50 ms that it is done
 		t.Errorf("20 invocations took %d connections", len(connections))
-	}
-}
-
-// failing fails with each of its errors in turn, then answers 200.
-type failing struct {
-	errs     []error
-	attempts int
-}
-
-func (f *failing) RoundTrip(r *http.Request) (*http.Response, error) {
-	_ = r.Body.Close()
-	f.attempts++
-	if f.attempts <= len(f.errs) {
-		return nil, f.errs[f.attempts-1]
-	}
-	return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
-}
-
-func TestOnlyWhatWasNotSentIsSentAgain(t *testing.T) {
-	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	for _, c := range []struct {
-		name     string
-		errs     []error
-		attempts int
-		fails    bool
-	}{
-		{"no connection at first", []error{dial, dial}, 3, false},
-		{"no connection at all", []error{dial, dial, dial, dial}, 3, true},
-		{"the answer is lost", []error{io.EOF}, 1, true},
-		{"the answer is cut", []error{io.ErrUnexpectedEOF}, 1, true},
-		{"connection reset", []error{&net.OpError{Op: "read", Err: errors.New("connection reset")}}, 1, true},
-		{"too late", []error{context.DeadlineExceeded}, 1, true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			wire := &failing{errs: c.errs}
-			b := newFakeLambda(t)
-			caller := newCaller(b.home.lambda.Options(), wire, &clock{})
-			freed := false
-			p := payload.New([]byte("{}"), func() { freed = true })
-			_, err := caller.invoke(t.Context(), call{function: "hello", payload: p})
-			if (err != nil) != c.fails || wire.attempts != c.attempts {
-				t.Errorf("%d attempts, %v", wire.attempts, err)
-			}
-			if p.Release(); !freed {
-				t.Error("the payload is still held")
-			}
-		})
 	}
 }
 

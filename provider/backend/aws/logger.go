@@ -34,3 +34,8 @@ func groupOf(f *found) string {
 	}
 	return logGroup(f.function())
 }
+
+// logGroup is where Lambda writes a function's log unless it is told otherwise
+// (docs.aws.amazon.com/lambda, "Sending Lambda function logs to CloudWatch
+// Logs").
+func logGroup(function string) string { return "/aws/lambda/" + function }

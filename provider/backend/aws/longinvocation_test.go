@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 )
 
@@ -24,9 +25,10 @@ func TestNothingEndsALongInvocation(t *testing.T) {
 			t.Fatal(err)
 		}
 		near, far := net.Pipe()
-		transport, ok := b.home.caller.transport.(*http.Transport)
+		carrier := transportOf(b.config.HTTPClient)
+		transport, ok := carrier.(*http.Transport)
 		if !ok {
-			t.Fatalf("the transport is a %T", b.home.caller.transport)
+			t.Fatalf("the transport is a %T", carrier)
 		}
 		transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return near, nil }
 		defer transport.CloseIdleConnections()
@@ -43,7 +45,7 @@ func TestNothingEndsALongInvocation(t *testing.T) {
 		begin := time.Now()
 		sent := payload.New([]byte(`{"a":"b"}`), nil)
 		defer sent.Release()
-		answer, err := b.home.caller.invoke(t.Context(), call{function: "slow", payload: sent})
+		answer, err := invocation.New(b.home.lambda.Options(), transport, b.home.clock).Send(t.Context(), invocation.Call{Target: invocation.Target{Function: "slow"}, Payload: sent}, 0)
 		if err != nil {
 			after := time.Since(begin)
 			<-served // the bubble's clock stands still without this goroutine

@@ -63,7 +63,7 @@ func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bo
 		return payload.Parked{}, err
 	}
 	b.rules.ensure(ctx, b, to.account, bucket)
-	key := payloadPrefix + to.name.String() + "/" + rand.Text()
+	key := payloadPrefix + to.Name.String() + "/" + rand.Text()
 	doing := "store the request's body in bucket " + bucket
 	source := &reader{in: body}
 	manager := transfermanager.New(to.account.s3, func(o *transfermanager.Options) {
@@ -81,7 +81,7 @@ func (b *Backend) park(ctx context.Context, to target, body io.Reader, queued bo
 	if queued {
 		valid = queuedURLTime
 	}
-	signed, err := to.account.clock.presigner(to.account.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, s3.WithPresignExpires(valid))
+	signed, err := to.account.clock.Presigner(to.account.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, s3.WithPresignExpires(valid))
 	if err != nil {
 		discard(ctx)
 		return payload.Parked{}, awserr.Wrap("sign the address of the request's body", err)

@@ -9,12 +9,16 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation/invocationtest"
 )
 
 // fakeS3 is as much of S3 as large bodies need.
@@ -124,7 +128,7 @@ func TestBodiesInS3(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b, store := newBucket(t, "bodies")
 			body := incompressible(c.size)
-			out, err := b.payloadFor(t.Context(), target{name: hello, account: b.home}, httptest.NewRequest("POST", "/", bytes.NewReader(body)), c.queued)
+			out, err := b.payloadFor(t.Context(), target{Target: invocation.Target{Name: hello}, account: b.home}, httptest.NewRequest("POST", "/", bytes.NewReader(body)), c.queued)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +176,7 @@ func TestBodiesInS3Fail(t *testing.T) {
 			store.refuse = c.refuse
 			r := httptest.NewRequest("POST", "/", c.body)
 			r.ContentLength = -1
-			_, err := b.payloadFor(t.Context(), target{name: hello, account: b.home}, r, false)
+			_, err := b.payloadFor(t.Context(), target{Target: invocation.Target{Name: hello}, account: b.home}, r, false)
 			if err == nil || c.kind != nil && !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want %v and %q", err, c.kind, c.says)
 			}
@@ -186,3 +190,32 @@ func TestBodiesInS3Fail(t *testing.T) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
+
+// TestAddressesAreSignedByAWSsClock has a clock that is off from S3's when a
+// large body is kept there: its address must be one that S3 takes.
+func TestAddressesAreSignedByAWSsClock(t *testing.T) {
+	const off = 2 * time.Hour
+	bucket := &fakeS3{objects: map[string][]byte{}, parts: map[string]map[int][]byte{}}
+	cloud := &invocationtest.OffClock{Off: off, Code: "RequestTimeTooSkewed", Then: bucket.ServeHTTP}
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	b, err := Open(t.Context(), Options{
+		MetricsFreshness: -1, Namespace: "openfaas-fn", Role: "arn:aws:iam::000000000000:role/r", Arch: "amd64", Memory: 256,
+		CodeBucket: "bucket", Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := b.park(t.Context(), target{Target: invocation.Target{Name: hello}, account: b.home}, strings.NewReader("body"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(body.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := time.Parse("20060102T150405Z", address.Query().Get("X-Amz-Date"))
+	if ahead := time.Until(signed); err != nil || (ahead-off).Abs() > time.Minute {
+		t.Errorf("%s is signed %s ahead of our clock, S3 is %s: %v", body.URL, ahead, off, err)
+	}
+}

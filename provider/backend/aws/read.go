@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/smithy-go/middleware"
 	"github.com/openfaas/faas-provider/types"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 )
 
 // found is a function as AWS has it: one of ours, or one that is adopted.
@@ -37,14 +36,6 @@ type found struct {
 func (f *found) function() string { return aws.ToString(f.config.FunctionName) }
 
 func (f *found) arn() string { return aws.ToString(f.config.FunctionArn) }
-
-// serverTime is AWS's clock in an answer.
-func serverTime(metadata middleware.Metadata) time.Time {
-	if at, ok := awsmiddleware.GetServerTime(metadata); ok {
-		return at
-	}
-	return time.Now()
-}
 
 // get returns one function from AWS; ErrNotFound when there is none. A function
 // of that name that somebody else made, and that is not adopted, is an
@@ -87,7 +78,7 @@ func (b *Backend) found(ctx context.Context, a *account, name backend.Name, out 
 	if out.TagsError != nil {
 		return nil, fmt.Errorf("read tags of function %s: %s (%s)", name, aws.ToString(out.TagsError.Message), aws.ToString(out.TagsError.ErrorCode))
 	}
-	f := &found{account: a, name: name, config: *out.Configuration, tags: out.Tags, at: serverTime(out.ResultMetadata)}
+	f := &found{account: a, name: name, config: *out.Configuration, tags: out.Tags, at: clock.At(out.ResultMetadata)}
 	if out.Code != nil {
 		f.image = aws.ToString(out.Code.ImageUri)
 	}

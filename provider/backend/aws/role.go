@@ -17,6 +17,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/annotations"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/secrets"
 )
@@ -206,7 +207,7 @@ func (b *Backend) inRole(ctx context.Context, prepare, do func(context.Context) 
 		if !roleUnsettled(err) || !time.Now().Add(wait).Before(until) {
 			return err
 		}
-		if pauseErr := pause(ctx, wait); pauseErr != nil {
+		if pauseErr := clock.Pause(ctx, wait); pauseErr != nil {
 			return errors.Join(err, pauseErr)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 )
 
 // A provider that ends between making a role and the function that runs as it, or
@@ -77,7 +78,7 @@ func (b *Backend) sweepRoles(ctx context.Context, a *account) {
 			b.log.Warn("look for roles that were left", "error", awserr.Wrap("list roles", err))
 			return
 		}
-		at := serverTime(page.ResultMetadata)
+		at := clock.At(page.ResultMetadata)
 		for _, role := range page.Roles {
 			if known[aws.ToString(role.RoleName)] {
 				continue

@@ -56,8 +56,8 @@ func TestFunctionsFromBeforeVersionsKeepWorking(t *testing.T) {
 	if err != nil || status.EnvVars["OLD"] != "1" || status.Replicas != 3 || status.AvailableReplicas != 3 || len((*status.Annotations)["long"]) != 1000 {
 		t.Fatalf("%+v, %v", status, err)
 	}
-	if to, err := f.target(t.Context(), hello); err != nil || to.qualifier != "" {
-		t.Errorf("it is invoked at %q, %v", to.qualifier, err)
+	if to, err := f.target(t.Context(), hello); err != nil || to.Qualifier != "" {
+		t.Errorf("it is invoked at %q, %v", to.Qualifier, err)
 	}
 	if list, err := f.List(t.Context(), "openfaas-fn"); err != nil || len(list) != 1 || f.changes() != nil {
 		t.Errorf("%v, %v, changes %v", list, err, f.changes())
@@ -79,8 +79,8 @@ func TestFunctionsFromBeforeVersionsKeepWorking(t *testing.T) {
 	if status, err = f.Status(t.Context(), hello); err != nil || status.EnvVars["OLD"] != "1" || len(status.EnvVars) != 1 || len((*status.Annotations)["long"]) != 1000 {
 		t.Errorf("rolled back: %+v, %v", status, err)
 	}
-	if to, err := f.target(t.Context(), hello); err != nil || to.qualifier != liveAlias {
-		t.Errorf("it is invoked at %q, %v", to.qualifier, err)
+	if to, err := f.target(t.Context(), hello); err != nil || to.Qualifier != liveAlias {
+		t.Errorf("it is invoked at %q, %v", to.Qualifier, err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 )
 
 // snapshot is all functions of an account.
@@ -52,7 +53,7 @@ func (s *snapshot) readConfigs(ctx context.Context, a *account) error {
 			return awserr.Wrap("list functions", err)
 		}
 		if s.calls++; s.at.IsZero() {
-			s.at = serverTime(page.ResultMetadata)
+			s.at = clock.At(page.ResultMetadata)
 		}
 		s.configs = append(s.configs, page.Functions...)
 	}

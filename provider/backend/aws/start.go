@@ -15,6 +15,9 @@ import (
 // watchdog answers as it likes.
 const healthCheck = "/_/health"
 
+// maxHealth bounds what is read of the answer to it, in bytes.
+const maxHealth = 64 << 10
+
 // start makes sure that the new version starts, before it takes the place of the
 // one that serves: an instance of it answers a health check. A version that
 // cannot be asked, because the function has no concurrency left for example, is
@@ -27,7 +30,7 @@ func (c *change) startOnce(ctx context.Context) error {
 	if to.adopted {
 		return nil // it knows no such request
 	}
-	to.qualifier = c.version
+	to.Qualifier = c.version
 	ctx, cancel := context.WithTimeout(ctx, c.b.opts.DeployTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, healthCheck, nil)
@@ -36,7 +39,7 @@ func (c *change) startOnce(ctx context.Context) error {
 	}
 	answer, err := c.b.invokeOn(ctx, to, r)
 	if err == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxRefusal))
+		_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxHealth))
 		err = errors.Join(err, answer.Body.Close())
 	}
 	var failed *backend.FunctionError

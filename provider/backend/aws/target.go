@@ -4,20 +4,15 @@ import (
 	"context"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation"
 )
 
 // target is where an invocation goes.
 type target struct {
-	name      backend.Name
-	account   *account
-	function  string // name in Lambda
-	qualifier string // empty for the unpublished function
-	group     string // of its log
-	adopted   bool   // it knows nothing of our envelope: made by somebody else, or for a runtime of Lambda's
+	invocation.Target
+	account *account
+	adopted bool // it knows nothing of our envelope: made by somebody else, or for a runtime of Lambda's
 }
-
-// doing is what errors begin with.
-func (to target) doing() string { return "invoke function " + to.name.String() }
 
 // target returns where an invocation of a function goes: the functions of others
 // in the same account are not for everyone who can reach the provider.
@@ -33,7 +28,8 @@ func (b *Backend) target(ctx context.Context, name backend.Name) (target, error)
 }
 
 func (f *found) target() target {
-	return target{name: f.name, account: f.account, function: f.function(), qualifier: f.qualifier(), group: groupOf(f), adopted: f.adopted || native(f.config)}
+	to := invocation.Target{Name: f.name, Function: f.function(), Qualifier: f.qualifier(), Group: groupOf(f)}
+	return target{Target: to, account: f.account, adopted: f.adopted || native(f.config)}
 }
 
 // qualifier is what invocations of the function name beside it: its published

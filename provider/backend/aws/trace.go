@@ -24,8 +24,8 @@ func startSpan(ctx context.Context, to target) (context.Context, invocationSpan)
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx, invocationSpan{}
 	}
-	ctx, span := tracer(ctx).Start(ctx, "invoke "+to.name.Function, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String("faas.invoked_name", to.name.Function),
+	ctx, span := tracer(ctx).Start(ctx, "invoke "+to.Name.Function, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		attribute.String("faas.invoked_name", to.Name.Function),
 		attribute.String("faas.invoked_provider", "aws"),
 		attribute.String("faas.invoked_region", to.account.config.Region),
 	))

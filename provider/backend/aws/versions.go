@@ -13,6 +13,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 )
 
 // versionList is the published versions of a function, the latest first.
@@ -148,7 +149,7 @@ func (b *Backend) ready(ctx context.Context, a *account, function, qualifier str
 		case c.State != lambdatypes.StatePending && c.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress:
 			return out, nil
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := clock.Pause(ctx, wait); err != nil {
 			return nil, awserr.Wrap(doing, err)
 		}
 	}

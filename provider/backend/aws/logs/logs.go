@@ -13,6 +13,7 @@ import (
 	"github.com/openfaas/faas-provider/logs"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 )
 
 const (
@@ -161,7 +162,7 @@ func (q *query) follow(ctx context.Context, from time.Time) error {
 	q.reader.followers.Add(1)
 	defer q.reader.followers.Add(-1)
 	for poll := 1; ; poll++ {
-		if err := pause(ctx, q.reader.poll*time.Duration(1+q.reader.followers.Load()/followersPerPoll)); err != nil {
+		if err := clock.Pause(ctx, q.reader.poll*time.Duration(1+q.reader.followers.Load()/followersPerPoll)); err != nil {
 			return err
 		}
 		now, overlap := time.Now(), logOverlap

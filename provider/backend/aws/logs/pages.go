@@ -14,6 +14,7 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 )
 
 // query is one Query under way.
@@ -84,7 +85,7 @@ func (q *query) patiently(ctx context.Context, w window, token *string) (answer,
 		if err == nil || tries == patience || !errors.Is(err, backend.ErrThrottled) && !errors.Is(err, backend.ErrUnavailable) {
 			return page, err
 		}
-		if err := pause(ctx, q.reader.poll); err != nil {
+		if err := clock.Pause(ctx, q.reader.poll); err != nil {
 			return page, err
 		}
 	}
@@ -121,18 +122,6 @@ func (q *query) read(ctx context.Context, w window, token *string) (answer, erro
 		}
 	}
 	return page, nil
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // send gives one line to the client.

@@ -1,4 +1,4 @@
-package aws
+package invocation
 
 import (
 	"context"
@@ -10,13 +10,16 @@ import (
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/envelope"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/eventstream"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/payload"
 )
 
-// stream is the body of an answer: the payload of Lambda's event stream.
-type stream struct {
-	to       target
+// Stream is the body of an answer: the payload of Lambda's event stream. An error of
+// it says whose invocation failed; where the function failed, it is a
+// backend.FunctionError or backend.ErrTimeout, which names its log lines.
+type Stream struct {
+	to       Target
 	request  string // Lambda's id of the invocation
 	body     io.ReadCloser
 	messages eventstream.Reader
@@ -28,17 +31,21 @@ type stream struct {
 	kind     string // content type that Lambda names for the stream
 }
 
-// newStream takes over an answer; end is called once, by Close.
-func newStream(to target, answer *http.Response, end func()) *stream {
-	return &stream{
-		to: to, request: answer.Header.Get(requestIDHeader), body: answer.Body, end: end,
+// NewStream takes over the answer of a function; end is called once, by Close.
+func NewStream(to Target, answer *http.Response, end func()) *Stream {
+	return &Stream{
+		to: to, request: answer.Header.Get(requestID), body: answer.Body, end: end,
 		messages: eventstream.Reader{In: answer.Body, Buffer: payload.GetBuffer()},
 		kind:     answer.Header.Get("Content-Type"),
 	}
 }
 
+// OnClose has over called once, by Close, with the error that the answer ended with;
+// nil for one that is complete.
+func (s *Stream) OnClose(over func(error)) { s.over = over }
+
 // next waits for the next bytes, or sets err.
-func (s *stream) next() {
+func (s *Stream) next() {
 	for s.err == nil && len(s.chunk) == 0 {
 		m, err := s.messages.Next()
 		switch {
@@ -59,7 +66,7 @@ func (s *stream) next() {
 }
 
 // take hands the next bytes over.
-func (s *stream) take() ([]byte, error) {
+func (s *Stream) take() ([]byte, error) {
 	s.next()
 	chunk := s.chunk
 	s.chunk = nil
@@ -74,10 +81,10 @@ func exceptionText(payload []byte) string {
 	return in.Message
 }
 
-func (s *stream) failed(err error) error { return awserr.Wrap(s.to.doing(), err) }
+func (s *Stream) failed(err error) error { return awserr.Wrap(s.to.Doing(), err) }
 
 // completed is the error of an invocation that ended so; io.EOF when it is none.
-func (s *stream) completed(payload []byte) error {
+func (s *Stream) completed(payload []byte) error {
 	var end struct{ ErrorCode, ErrorDetails string }
 	if err := json.Unmarshal(payload, &end); err != nil {
 		return s.failed(fmt.Errorf("%w: decode InvokeComplete: %w", eventstream.ErrDamaged, err))
@@ -91,7 +98,7 @@ func (s *stream) completed(payload []byte) error {
 // functionError is what Lambda says of a failed invocation. The type is in the
 // details where those are JSON, as the runtime or Lambda itself reported it;
 // the code is often only "Unhandled". The error says where its log lines are.
-func (s *stream) functionError(code, details string) error {
+func (s *Stream) functionError(code, details string) error {
 	var d struct {
 		Type    string `json:"errorType"`
 		Message string `json:"errorMessage"`
@@ -102,7 +109,7 @@ func (s *stream) functionError(code, details string) error {
 	if d.Type == "" {
 		d.Type = code
 	}
-	err := fmt.Errorf("%s: %w (request %s, log group %s)", s.to.doing(), &backend.FunctionError{Type: d.Type, Message: d.Message}, s.request, s.to.group)
+	err := fmt.Errorf("%s: %w (request %s, log group %s)", s.to.Doing(), &backend.FunctionError{Type: d.Type, Message: d.Message}, s.request, s.to.Group)
 	// Recorded on the real service: "Task timed out after 1.00 seconds".
 	if d.Type == "Sandbox.Timedout" || strings.Contains(d.Message, "Task timed out after") {
 		return backend.As(backend.ErrTimeout, err)
@@ -112,7 +119,7 @@ func (s *stream) functionError(code, details string) error {
 
 // Read implements io.Reader. An error other than io.EOF says that the function
 // did not finish its answer.
-func (s *stream) Read(p []byte) (int, error) {
+func (s *Stream) Read(p []byte) (int, error) {
 	s.next()
 	if len(s.chunk) == 0 {
 		return 0, s.err
@@ -125,7 +132,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // Close ends the invocation if it has not ended, and the connection with it.
 // After a complete answer the connection is read to its end, so that it serves
 // the next invocation.
-func (s *stream) Close() error {
+func (s *Stream) Close() error {
 	if s.closed {
 		return nil
 	}
@@ -145,13 +152,13 @@ func (s *stream) Close() error {
 		s.err = context.Canceled
 	}
 	if err != nil {
-		return fmt.Errorf("%s: end the answer: %w", s.to.doing(), err)
+		return fmt.Errorf("%s: end the answer: %w", s.to.Doing(), err)
 	}
 	return nil
 }
 
 // outcome is the error that the answer ended with; nil for one that is complete.
-func (s *stream) outcome() error {
+func (s *Stream) outcome() error {
 	switch s.err {
 	case io.EOF:
 		return nil
@@ -161,9 +168,22 @@ func (s *stream) outcome() error {
 	return s.err
 }
 
-// raw is the answer of a function that is not ours: its bytes, once it is known
-// that there are any.
-func (s *stream) raw(r *http.Request) (*http.Response, error) {
+// Metadata reads what the answer of our bootstrap begins with, which answers an event
+// with our envelope by metadata and body; only a failed invocation has none. What
+// follows is the body. An error closes the stream.
+func (s *Stream) Metadata() (envelope.Metadata, error) {
+	m, rest, err := envelope.ReadMetadata(s.take)
+	if err != nil {
+		_ = s.Close() // err says more
+		return envelope.Metadata{}, err
+	}
+	s.chunk = rest
+	return m, nil
+}
+
+// Raw is the answer of a function that is not ours: its bytes, once it is known
+// that there are any. An error closes the stream.
+func (s *Stream) Raw(r *http.Request) (*http.Response, error) {
 	s.next()
 	if len(s.chunk) == 0 && s.err != io.EOF {
 		_ = s.Close() // err says more
@@ -175,8 +195,3 @@ func (s *stream) raw(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, ContentLength: -1, Body: s, Request: r}, nil
 }
-
-// logGroup is where Lambda writes a function's log unless it is told otherwise
-// (docs.aws.amazon.com/lambda, "Sending Lambda function logs to CloudWatch
-// Logs").
-func logGroup(function string) string { return "/aws/lambda/" + function }
