@@ -78,6 +78,7 @@ var mayImport = []struct {
 	{"provider/backend/aws/invocation", []string{"provider/backend", "provider/backend/aws/awserr", "provider/backend/aws/clock", "provider/backend/aws/envelope", "provider/backend/aws/eventstream", "provider/backend/aws/payload"}},
 	{"provider/backend/aws/logs", []string{"provider/backend", "provider/backend/aws/awserr", "provider/backend/aws/clock"}},
 	{"provider/backend/aws/payload", []string{"provider/backend", "provider/backend/aws/envelope"}},
+	{"provider/backend/aws/roles", []string{"provider/backend", "provider/backend/aws/awserr", "provider/backend/aws/clock", "provider/backend/aws/policy"}},
 	{"provider/backend/aws/secrets", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws/usage", []string{"provider/backend", "provider/backend/aws/awserr"}},
 	{"provider/backend/aws/notation", nil},

@@ -29,6 +29,7 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/clock"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/invocation"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/policy"
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/roles"
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/usage"
 )
 
@@ -59,17 +60,16 @@ type account struct {
 	sns     *sns.Client
 	logs    *cloudwatchlogs.Client
 	ecr     *ecr.Client
-	iam     *iam.Client
 
-	documents documents  // records that were read
-	listing   *listing   // of its functions
-	roles     roles      // that are managed
-	unindexed sync.Once  // that there is no index of tags was said
-	wanted    string     // name of the bucket by configuration
-	mu        sync.Mutex // guards what follows
-	id        string     // twelve digits, once asked for
-	partition string     // of AWS: aws, aws-cn, aws-us-gov; asked for with id
-	ensured   string     // name of the bucket, once it is known to be there
+	documents documents     // records that were read
+	listing   *listing      // of its functions
+	roles     *roles.Keeper // that are managed
+	unindexed sync.Once     // that there is no index of tags was said
+	wanted    string        // name of the bucket by configuration
+	mu        sync.Mutex    // guards what follows
+	id        string        // twelve digits, once asked for
+	partition string        // of AWS: aws, aws-cn, aws-us-gov; asked for with id
+	ensured   string        // name of the bucket, once it is known to be there
 }
 
 // newAccount makes the clients for key. It calls no service.
@@ -96,7 +96,7 @@ func newAccount(cfg aws.Config, key AccountOptions, opts Options) *account {
 		sns:     sns.NewFromConfig(cfg),
 		logs:    cloudwatchlogs.NewFromConfig(cfg),
 		ecr:     ecr.NewFromConfig(cfg),
-		iam:     iam.NewFromConfig(cfg),
+		roles:   roles.New(iam.NewFromConfig(cfg), cfg.Region, opts.RolePath, opts.RoleBoundary),
 		// A bucket as the host's first label needs AWS's own name server.
 		s3: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}

@@ -166,7 +166,7 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 	b.config = cfg
 	b.ssm = ssm.NewFromConfig(cfg)
 	b.spaces.hold = make(chan struct{}, 1)
-	b.home = b.accounts.get(cfg, opts.Accounts[opts.Namespace], opts)
+	b.home = b.accounts.get(cfg, opts.Accounts[opts.Namespace], b.opts)
 	return b, nil
 }
 

@@ -41,7 +41,7 @@ func (b *Backend) patient(a *account) doctor.Account {
 		Policy: func(ctx context.Context) (doctor.Policy, error) { return b.needs(ctx, a) },
 	}
 	if a.role == ManagedRole {
-		out.RolesPath = b.rolePath(a.config.Region)
+		out.RolesPath = a.roles.Path()
 	} else {
 		out.Role = a.role
 	}

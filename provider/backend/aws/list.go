@@ -139,7 +139,7 @@ func (b *Backend) readAll(ctx context.Context, a *account) error {
 		}
 		all[f.name] = b.entry(ctx, f)
 		if f.doc.hasManagedRole() {
-			a.roles.used()
+			a.roles.Used()
 		}
 	}
 	for name := range a.listing.all {

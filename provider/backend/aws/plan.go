@@ -88,11 +88,11 @@ func (b *Backend) chooseRole(ctx context.Context, p *plan) error {
 	if p.Role != ManagedRole {
 		return nil
 	}
-	r, err := b.roleOf(ctx, p.account, p.name, p.function)
+	r, err := p.account.roleOf(ctx, p.name, p.function)
 	if err != nil {
 		return err
 	}
-	p.ownRole, p.Role = true, r.arn()
+	p.ownRole, p.Role = true, r.ARN()
 	return nil
 }
 

@@ -2,9 +2,10 @@ package aws
 
 import (
 	"context"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/faas-lambda/faas-lambda/provider/backend/aws/roles"
 )
 
 // asRole does a step of a change that Lambda refuses as long as IAM does not show
@@ -14,16 +15,16 @@ func (c *change) asRole(ctx context.Context, do func(context.Context) error) err
 	if c.latest.Managed == nil {
 		return do(ctx)
 	}
-	r, err := c.b.roleOf(ctx, c.account, c.plan.name, c.plan.function)
+	r, err := c.account.roleOf(ctx, c.plan.name, c.plan.function)
 	if err != nil {
 		return err
 	}
-	allowed, err := r.policy(c.latest)
+	allowed, err := r.Policy(c.latest.grants())
 	if err != nil {
 		return err
 	}
 	if c.before != nil && c.before.Managed != nil {
-		before, err := r.policy(*c.before)
+		before, err := r.Policy(c.before.grants())
 		if err != nil {
 			return err
 		}
@@ -31,12 +32,12 @@ func (c *change) asRole(ctx context.Context, do func(context.Context) error) err
 	}
 	there := c.inRole // an earlier step has seen to it
 	c.inRole = true
-	return c.b.inRole(ctx, func(ctx context.Context) error {
+	return roles.WhenSettled(ctx, c.b.opts.DeployTimeout, func(ctx context.Context) error {
 		if there {
 			there = false
 			return nil
 		}
-		return r.ensure(ctx, allowed)
+		return r.Ensure(ctx, allowed)
 	}, do)
 }
 
@@ -52,21 +53,21 @@ func (b *Backend) keepRole(ctx context.Context, f *found, doc document) error {
 	if err != nil {
 		return err
 	}
-	r, err := b.roleOf(ctx, f.account, f.name, f.function())
+	r, err := f.account.roleOf(ctx, f.name, f.function())
 	if err != nil {
 		return err
 	}
 	switch {
 	case !keeps:
-		return r.remove(ctx)
+		return r.Remove(ctx)
 	case serves.Managed == nil:
-		return r.forbid(ctx)
+		return r.Forbid(ctx)
 	}
-	allowed, err := r.policy(serves)
+	allowed, err := r.Policy(serves.grants())
 	if err != nil {
 		return err
 	}
-	return r.ensure(ctx, allowed)
+	return r.Ensure(ctx, allowed)
 }
 
 // removeRole undoes what a change that made no function made of its role.
@@ -74,11 +75,11 @@ func (c *change) removeRole(ctx context.Context) error {
 	if !c.inRole {
 		return nil
 	}
-	r, err := c.b.roleOf(ctx, c.account, c.plan.name, c.plan.function)
+	r, err := c.account.roleOf(ctx, c.plan.name, c.plan.function)
 	if err != nil {
 		return err
 	}
-	return r.remove(ctx)
+	return r.Remove(ctx)
 }
 
 // giveBackRole undoes what a change made of the role of a function that another
@@ -96,18 +97,17 @@ func (c *change) giveBackRole(ctx context.Context, f *found) error {
 // leaveRole removes the managed role of a function that is gone. Lambda needed it
 // to the end, to leave the function's network.
 func (b *Backend) leaveRole(ctx context.Context, f *found) error {
-	id := b.rolePath(f.account.config.Region) + roleName(f.name, f.account.config.Region)
-	if !f.doc.hasManagedRole() && !strings.HasSuffix(aws.ToString(f.config.Role), ":role"+id) {
+	if !f.doc.hasManagedRole() && !f.account.roles.Is(aws.ToString(f.config.Role), f.name) {
 		return nil
 	}
-	r, err := b.roleOf(ctx, f.account, f.name, f.function())
+	r, err := f.account.roleOf(ctx, f.name, f.function())
 	if err != nil {
 		return err
 	}
-	return r.remove(ctx)
+	return r.Remove(ctx)
 }
 
 // claimsRole tells whether a function is, or may be, in its managed role.
-func (f *found) claimsRole(r *functionRole) bool {
-	return f.damaged != nil || f.state() != settled || f.doc.hasManagedRole() || aws.ToString(f.config.Role) == r.arn()
+func (f *found) claimsRole(r *roles.Role) bool {
+	return f.damaged != nil || f.state() != settled || f.doc.hasManagedRole() || aws.ToString(f.config.Role) == r.ARN()
 }

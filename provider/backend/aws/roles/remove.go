@@ -1,4 +1,4 @@
-package aws
+package roles
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"github.com/faas-lambda/faas-lambda/provider/backend/aws/awserr"
 )
 
-// remove removes the role with all that anybody attached to it. One that the
+// Remove removes the role with all that anybody attached to it. One that the
 // provider did not make is left alone.
-func (r *functionRole) remove(ctx context.Context) error {
-	r.account.roles.used()
+func (r *Role) Remove(ctx context.Context) error {
+	r.keeper.Used()
 	is, err := r.read(ctx)
 	if errors.Is(err, backend.ErrConflict) || err == nil && is == nil {
 		return nil
@@ -22,25 +22,25 @@ func (r *functionRole) remove(ctx context.Context) error {
 		err = errors.Join(r.strip(ctx), r.detach(ctx))
 	}
 	if err == nil {
-		_, err = r.account.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &r.id})
+		_, err = r.keeper.client.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &r.id})
 		err = awserr.Wrap(r.doing("remove"), unlessGone(err))
 	}
 	if err != nil {
-		r.account.roles.again(0)
+		r.keeper.again(0)
 	}
 	return err
 }
 
 // strip removes the role's inline policies.
-func (r *functionRole) strip(ctx context.Context) error {
-	pages := iam.NewListRolePoliciesPaginator(r.account.iam, &iam.ListRolePoliciesInput{RoleName: &r.id})
+func (r *Role) strip(ctx context.Context) error {
+	pages := iam.NewListRolePoliciesPaginator(r.keeper.client, &iam.ListRolePoliciesInput{RoleName: &r.id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return awserr.Wrap(r.doing("list policies of"), unlessGone(err))
 		}
 		for _, policy := range page.PolicyNames {
-			_, err := r.account.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &r.id, PolicyName: &policy})
+			_, err := r.keeper.client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &r.id, PolicyName: &policy})
 			if unlessGone(err) != nil {
 				return awserr.Wrap(r.doing("remove policy of"), err)
 			}
@@ -50,15 +50,15 @@ func (r *functionRole) strip(ctx context.Context) error {
 }
 
 // detach detaches managed policies, which somebody else attached.
-func (r *functionRole) detach(ctx context.Context) error {
-	pages := iam.NewListAttachedRolePoliciesPaginator(r.account.iam, &iam.ListAttachedRolePoliciesInput{RoleName: &r.id})
+func (r *Role) detach(ctx context.Context) error {
+	pages := iam.NewListAttachedRolePoliciesPaginator(r.keeper.client, &iam.ListAttachedRolePoliciesInput{RoleName: &r.id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return awserr.Wrap(r.doing("list policies of"), unlessGone(err))
 		}
 		for _, policy := range page.AttachedPolicies {
-			_, err := r.account.iam.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &r.id, PolicyArn: policy.PolicyArn})
+			_, err := r.keeper.client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &r.id, PolicyArn: policy.PolicyArn})
 			if unlessGone(err) != nil {
 				return awserr.Wrap(r.doing("detach policy of"), err)
 			}
