@@ -8,19 +8,13 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/smithy-go/logging"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/faas-lambda/faas-lambda/provider/backend"
@@ -172,42 +166,3 @@ func Open(ctx context.Context, opts Options) (*Backend, error) {
 
 // Orchestration implements backend.Describer.
 func (*Backend) Orchestration() string { return "lambda" }
-
-func load(ctx context.Context, opts Options) (aws.Config, error) {
-	// No timeout here ends a call: an invocation lasts up to 15 minutes
-	// without a byte on the wire, and its own context ends it.
-	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		if opts.MaxIdleConns > 0 {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = opts.MaxIdleConns, opts.MaxIdleConns
-		}
-	})
-	if opts.Endpoint != "" {
-		return aws.Config{
-			Region:      opts.Region,
-			Credentials: credentials.NewStaticCredentialsProvider(opts.AccessKey, opts.SecretKey, ""),
-			HTTPClient:  plainBodies{client},
-			// Of every service: the embedded AWS tells them apart.
-			BaseEndpoint: aws.String(opts.Endpoint),
-		}, nil
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
-	}
-	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
-	if opts.Region != "" {
-		cfg.Region = opts.Region
-	}
-	if cfg.Region == "" {
-		return aws.Config{}, errors.New("load AWS configuration: no region: set AWS_REGION or choose a profile that has one")
-	}
-	return cfg, nil
-}
-
-// sdkLog is where the SDK writes, which has a log of its own on standard error
-// otherwise. What it warns of is of interest to nobody whose calls succeed.
-func sdkLog(log *slog.Logger) logging.Logger {
-	return logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
-		log.Debug("AWS SDK", "message", fmt.Sprintf(format, v...))
-	})
-}
