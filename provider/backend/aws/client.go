@@ -15,8 +15,8 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// load returns the configuration of the SDK's clients. It calls no service, but for
-// what the SDK asks the machine it runs on.
+// load returns the configuration of the SDK's clients, as Options.Endpoint says out of
+// the options alone or from where the SDK looks. It calls no service.
 func load(ctx context.Context, opts Options) (aws.Config, error) {
 	// No timeout here ends a call: an invocation lasts up to 15 minutes
 	// without a byte on the wire, and its own context ends it.
