@@ -25,6 +25,7 @@ type Function struct {
 	Image      string // reference
 	SkipBuild  bool
 	BuildArgs  map[string]string
+	Withheld   []string          // names of secrets for its build, which is given none
 	Described  []string          // files that say so, absolute: the stack file and those of its environment
 	Copy       map[string]string // more files and folders of the function, by where they go below it: absolute
 
@@ -68,6 +69,7 @@ type stackFunction struct {
 	Namespace       string                   `yaml:"namespace"`
 	BuildArgs       map[string]string        `yaml:"build_args"`
 	BuildOptions    []string                 `yaml:"build_options"`
+	BuildSecrets    map[string]string        `yaml:"build_secrets"`
 }
 
 // StackOptions say how a stack file is read.
@@ -194,7 +196,7 @@ func extras(roots, names []string) (map[string]string, error) {
 }
 
 func (s stackFunction) function(roots []string, name string, o StackOptions) (Function, error) {
-	f := Function{Name: name, Lang: s.Lang, Image: s.Image, SkipBuild: s.SkipBuild, BuildArgs: s.BuildArgs}
+	f := Function{Name: name, Lang: s.Lang, Image: s.Image, SkipBuild: s.SkipBuild, BuildArgs: s.BuildArgs, Withheld: slices.Sorted(maps.Keys(s.BuildSecrets))}
 	if !s.SkipBuild {
 		if s.Lang == "" || s.Handler == "" {
 			return f, errors.New("lang and handler are needed to build it")

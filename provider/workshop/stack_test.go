@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,8 @@ functions:
       PYTHON_VERSION: 3.10
     build_options:
       - dev
+    build_secrets:
+      npmrc: ${HOME}/.npmrc
     environment:
       LEVEL: debug
       ON: true
@@ -86,7 +89,7 @@ func TestReadStack(t *testing.T) {
 		t.Error(d)
 	}
 	d := hello.Deployment
-	if d.EnvProcess != "./other" || d.Limits.Memory != "128Mi" || (*d.Labels)["team"] != "data" || len(d.Secrets) != 1 || hello.Copy["common"] != filepath.Join(dir, "common") {
+	if d.EnvProcess != "./other" || d.Limits.Memory != "128Mi" || (*d.Labels)["team"] != "data" || len(d.Secrets) != 1 || hello.Copy["common"] != filepath.Join(dir, "common") || !slices.Equal(hello.Withheld, []string{"npmrc"}) {
 		t.Errorf("%+v", d)
 	}
 	if d := cmp.Diff([]string{filepath.Join(dir, "env.yml"), filepath.Join(dir, "stack.yaml")}, hello.Described); d != "" {

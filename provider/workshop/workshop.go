@@ -95,6 +95,9 @@ func Build(ctx context.Context, f Function, o Options) (v1.Image, error) {
 	if b.Output == nil {
 		b.Output = io.Discard
 	}
+	if len(f.Withheld) > 0 { // the tools run here, not in a container that secrets are mounted in
+		fmt.Fprintf(b.Output, "%s: warning: build_secrets are not used (%s): npm, pip and others take the credentials that this machine is set up with\n", f.Name, strings.Join(f.Withheld, ", "))
+	}
 	img, err := b.image(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("build function %s: %w", f.Name, err)

@@ -137,9 +137,14 @@ func TestBuildLaysScriptsOnABase(t *testing.T) {
 	} {
 		t.Run(lang, func(t *testing.T) {
 			f := function(t, lang, files)
-			img, err := Build(t.Context(), f, Options{Arch: runtime.GOARCH, Base: "oci:" + dir, Watchdog: []byte("w"), CacheDir: t.TempDir()})
+			f.Withheld = []string{"npmrc", "pypi"}
+			var printed bytes.Buffer
+			img, err := Build(t.Context(), f, Options{Arch: runtime.GOARCH, Base: "oci:" + dir, Watchdog: []byte("w"), CacheDir: t.TempDir(), Output: &printed})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if !strings.Contains(printed.String(), "hello: warning: build_secrets are not used (npmrc, pypi): ") {
+				t.Errorf("it printed %q", printed.String())
 			}
 			got := strings.Join(names(t, img), "\n")
 			for name := range files {

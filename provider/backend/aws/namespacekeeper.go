@@ -153,7 +153,7 @@ func (b *Backend) DeleteNamespace(ctx context.Context, name string) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if n := len(secrets); n > 0 {
-		return backend.Errorf(backend.ErrConflict, "%s: %d secrets are in it, %s among them: delete them first", doing, n, secrets[0].Name)
+		return backend.Errorf(backend.ErrConflict, "%s: it has secrets (%d), %s among them: delete them first", doing, n, secrets[0].Name)
 	}
 	defer b.forgetNamespaces()
 	_, err = b.ssm.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(namespacePath + name)})
@@ -176,7 +176,7 @@ func (b *Backend) empty(ctx context.Context, doing, namespace string) error {
 		return err
 	}
 	if n := len(functions); n > 0 {
-		return backend.Errorf(backend.ErrConflict, "%s: %d functions are in it, %s among them: delete them first", doing, n, functions[0].Name)
+		return backend.Errorf(backend.ErrConflict, "%s: it has functions (%d), %s among them: delete them first", doing, n, functions[0].Name)
 	}
 	return nil
 }
