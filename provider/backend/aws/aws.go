@@ -120,7 +120,7 @@ var (
 
 // Open prepares the backend. It reads configuration and calls no service.
 func Open(ctx context.Context, opts Options) (*Backend, error) {
-	b := &Backend{opts: opts, log: opts.Logger}
+	b := &Backend{opts: opts, log: opts.Logger, checks: checks{wait: checkWait}}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}

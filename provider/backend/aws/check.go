@@ -27,6 +27,7 @@ const (
 
 // checks remembers the last check.
 type checks struct {
+	wait  time.Duration // checkWait
 	mu    sync.Mutex // held while Lambda is asked: one at a time
 	until time.Time  // that err counts
 	err   error
@@ -41,7 +42,7 @@ func (b *Backend) Check(ctx context.Context) error {
 	if time.Now().Before(b.checks.until) {
 		return b.checks.err
 	}
-	err := b.home.answers(ctx)
+	err := b.home.answers(ctx, b.checks.wait)
 	if ctx.Err() != nil {
 		return err // of who asked, not of Lambda
 	}
@@ -60,8 +61,8 @@ var unknownCaller = []string{
 	"OptInRequired", "RequestExpired", "UnrecognizedClientException",
 }
 
-func (a *account) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, checkWait)
+func (a *account) answers(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	_, err := a.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{}, func(o *lambda.Options) { o.RetryMaxAttempts = 1 })
 	var refused smithy.APIError

@@ -24,6 +24,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeLambda(t)
+			f.checks.wait = time.Minute
 			var asked atomic.Int32
 			f.each = func(w http.ResponseWriter, r *http.Request) bool {
 				if !strings.HasSuffix(r.URL.Path, "/account-settings") {
