@@ -28,8 +28,8 @@ const (
 // checks remembers the last check.
 type checks struct {
 	wait  time.Duration // checkWait
-	mu    sync.Mutex // held while Lambda is asked: one at a time
-	until time.Time  // that err counts
+	mu    sync.Mutex    // held while Lambda is asked: one at a time
+	until time.Time     // that err counts
 	err   error
 }
 
