@@ -81,11 +81,10 @@ func readError(answer *http.Response) error {
 // made or restored, and nothing has run (docs.aws.amazon.com/lambda, "Lambda function
 // states").
 var notReady = map[string]bool{
-	"ResourceConflictException":     true, // Pending or Inactive
-	"ResourceNotReadyException":     true, // Inactive, with a VPC
-	"SnapStartNotReadyException":    true, //
-	"SnapStartTimeoutException":     true, //
-	"EFSMountConnectivityException": false,
+	"ResourceConflictException":  true, // Pending or Inactive
+	"ResourceNotReadyException":  true, // Inactive, with a VPC
+	"SnapStartNotReadyException": true,
+	"SnapStartTimeoutException":  true,
 }
 
 // NotReady tells whether Lambda refused an invocation because its function cannot take
